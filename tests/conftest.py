@@ -1,0 +1,105 @@
+"""Fixtures that hand tests the real thing: PostgreSQL, Redis, the emulator, a mail sink.
+
+One pair of servers per pytest run: the process that the person started owns it, and its parallel processes
+(pytest-xdist) get the addresses; each has a database and a Redis number to itself.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from sqlalchemy import Engine, create_engine
+
+from tests.support.mail_sink import MailSink
+from tests.support.processes import Listening, listening
+from tests.support.servers import Servers, empty, own_database, own_redis
+
+_SERVERS = pytest.StashKey[Servers]()
+_HIGHEST_REDIS_NUMBER = 15
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    given = getattr(config, "workerinput", None)
+    if given is None:
+        # Which servers to test on is asked of the person who starts the tests, not of the product's settings.
+        given = {"postgres": os.environ.get("DATABASE_URL"), "redis": os.environ.get("REDIS_URL")}  # noqa: TID251 - see above
+    config.stash[_SERVERS] = Servers(given["postgres"], given["redis"])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[_SERVERS].close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    servers = node.config.stash[_SERVERS]
+    node.workerinput["postgres"] = servers.postgres_url()
+    node.workerinput["redis"] = servers.redis_url()
+
+
+@pytest.fixture(scope="session")
+def _process(request: pytest.FixtureRequest) -> int:
+    """Number of this parallel test process, from 0."""
+    name = getattr(request.config, "workerinput", {"workerid": "gw0"})["workerid"]
+    return int(name.removeprefix("gw"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest) -> str:
+    """A server on which databases can be made; its own database stays untouched."""
+    return request.config.stash[_SERVERS].postgres_url()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """A migrated database of this test process."""
+    from worker.store import migrations
+
+    with own_database(postgres_server, f"odnowa_test_{os.getpid()}") as url:
+        migrations.upgrade(url)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _engine(postgres_url: str) -> Iterator[Engine]:
+    engine = create_engine(postgres_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def engine(_engine: Engine) -> Engine:
+    """The migrated database, emptied before each test."""
+    empty(_engine)
+    return _engine
+
+
+@pytest.fixture(scope="session")
+def _redis_url(request: pytest.FixtureRequest, _process: int) -> str:
+    return own_redis(request.config.stash[_SERVERS].redis_url(), _HIGHEST_REDIS_NUMBER - _process)
+
+
+@pytest.fixture
+def redis_url(_redis_url: str) -> str:
+    """A Redis database of this test process, emptied before each test."""
+    with redis.Redis.from_url(_redis_url) as client:
+        client.flushdb()
+    return _redis_url
+
+
+@pytest.fixture
+def emulator(tmp_path: Path) -> Iterator[Listening]:
+    """A Stripe emulator of this test's own, with an empty journal."""
+    with listening("worker.sandbox.emulator", folder=tmp_path / "emulator") as process:
+        yield process
+
+
+@pytest.fixture
+def mail_sink(tmp_path: Path) -> Iterator[MailSink]:
+    """A mail server of this test's own."""
+    folder = tmp_path / "mails"
+    with listening("worker.sandbox.mailsink", "--folder", folder, folder=tmp_path / "sink") as process:
+        yield MailSink(process, folder)

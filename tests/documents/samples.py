@@ -1,0 +1,167 @@
+"""One true set of facts per kind of mail, one true snapshot of an invoice, and a seller."""
+
+from copy import deepcopy
+from typing import Any
+
+from worker.documents.mail import SellerContact
+
+SELLER = SellerContact("Odnowa Chat", "help@seller.example")
+COMPANY = "Żółta Łódź Sp. z o.o."
+ACCOUNT_URL = "https://app.seller.example/account"
+_AMOUNT = {"amount_minor": 123450, "currency": "PLN"}
+
+MAILS: dict[str, dict[str, Any]] = {
+    "term_ending": {
+        "company": COMPANY,
+        "package": "pro",
+        "ends_on": "2026-12-22",
+        "days_left": 14,
+        "account_url": ACCOUNT_URL,
+    },
+    "yearly_renewal": {
+        "company": COMPANY,
+        "package": "pro",
+        "renews_on": "2026-12-22",
+        "amount": _AMOUNT,
+        "account_url": ACCOUNT_URL,
+    },
+    "card_expiring": {
+        "company": COMPANY,
+        "brand": "visa",
+        "last4": "4242",
+        "exp_month": 11,
+        "exp_year": 2026,
+        "renews_on": "2026-12-22",
+        "account_url": ACCOUNT_URL,
+    },
+    "payment_declined": {
+        "company": COMPANY,
+        "package": "standard",
+        "amount": _AMOUNT,
+        "reason": "funds",
+        "next_try_on": "2026-12-25",
+        "suspends_on": "2026-12-29",
+        "account_url": ACCOUNT_URL,
+    },
+    "payment_method_refused": {
+        "company": COMPANY,
+        "package": "standard",
+        "amount": _AMOUNT,
+        "has_method": True,
+        "brand": "mastercard",
+        "last4": "4444",
+        "suspends_on": "2026-12-29",
+        "account_url": ACCOUNT_URL,
+    },
+    "authentication_needed": {
+        "company": COMPANY,
+        "package": "pro",
+        "amount": _AMOUNT,
+        "payment_url": "https://pay.seller.example/confirm?token=abc&charge=7",
+        "suspends_on": "2026-12-29",
+    },
+    "suspended": {
+        "company": COMPANY,
+        "package": "pro",
+        "ended_on": "2026-12-22",
+        "account_url": ACCOUNT_URL,
+        "cause": "renewal_off",
+    },
+    "invoice_issued": {
+        "company": COMPANY,
+        "invoice_number": "2026000123",
+        "amount": _AMOUNT,
+        "paid_on": "2026-12-22",
+        "period_starts_on": "2026-12-22",
+        "period_ends_on": "2027-01-22",
+        "renewal": True,
+    },
+    "billing_details_needed": {
+        "company": COMPANY,
+        "missing": ["street", "city"],
+        "renews_on": "2026-12-22",
+        "account_url": ACCOUNT_URL,
+    },
+}
+
+# The branches of the templates that the facts above do not take.
+VARIANTS: list[tuple[str, dict[str, Any]]] = [
+    *((kind, {}) for kind in MAILS),
+    ("payment_declined", {"next_try_on": None}),
+    *(
+        ("payment_declined", {"reason": reason})
+        for reason in (
+            "authentication",
+            "card_data",
+            "card_expired",
+            "card_limit",
+            "card_unsuitable",
+            "declined",
+        )
+    ),
+    ("payment_method_refused", {"has_method": False, "brand": None, "last4": None}),
+    ("payment_method_refused", {"brand": None, "last4": None}),
+    ("suspended", {"cause": "payment_failed"}),
+    ("invoice_issued", {"renewal": False}),
+    ("billing_details_needed", {"missing": ["name", "street", "city", "postcode", "country", "email"]}),
+]
+
+_SNAPSHOT: dict[str, Any] = {
+    "version": 1,
+    "kind": "invoice",
+    "number": "2026000123",
+    "locale": "pl",
+    "issued_on": "2026-11-22",
+    "paid_on": "2026-11-21",
+    "currency": "PLN",
+    "seller": {
+        "name": "Odnowa Chat s.r.o.",
+        "street": "Příkladná 12",
+        "city": "Praha 1",
+        "postcode": "110 00",
+        "country": "CZ",
+        "company_id": "12345678",
+        "register_entry": "Městský soud v Praze, C 12345",
+        "vat": "not_registered",
+        "email": "billing@seller.example",
+        "web": "www.seller.example",
+    },
+    "buyer": {
+        "name": COMPANY,
+        "street": "ul. Świętokrzyska 1",
+        "city": "Warszawa",
+        "postcode": "00-360",
+        "country": "PL",
+        "email": "faktury@buyer.example",
+        "vat_number": "PL5260001246",
+    },
+    "subscription": {"external_id": "SUB-00042", "package": "pro", "interval": "month"},
+    "period": {"starts_on": "2026-11-22", "ends_on": "2026-12-22"},
+    "lines": [
+        {"kind": "agents", "quantity": 5, "unit_price_minor": 21900, "net_minor": 109500},
+        {
+            "kind": "conversations",
+            "quantity": 2,
+            "unit_price_minor": 7900,
+            "net_minor": 15800,
+            "conversation_block": 100,
+        },
+        {"kind": "goodwill", "quantity": 1, "unit_price_minor": -1850, "net_minor": -1850},
+    ],
+    "totals": {
+        "net_minor": 123450,
+        "vat_minor": 0,
+        "gross_minor": 123450,
+        "credit_used_minor": 10000,
+        "paid_minor": 113450,
+        "due_minor": 0,
+    },
+    "vat": {"treatment": "not_registered", "words": ["seller_not_registered"], "rate": "0"},
+    "payment": {"method": "card", "brand": "visa", "last4": "4242"},
+    "note": None,
+}
+
+
+def snapshot(**changes: Any) -> dict[str, Any]:
+    """The snapshot with some of its blocks replaced."""
+    return deepcopy(_SNAPSHOT) | changes

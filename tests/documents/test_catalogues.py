@@ -1,0 +1,120 @@
+"""Every sentence stands in every language, and a language is nothing but a folder."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_file
+from babel.messages.pofile import read_po
+
+from tests.documents.samples import MAILS, SELLER
+from worker.documents import catalogues, invoice_view, mail
+from worker.documents.catalogues import TEMPLATES, locales, resolve, translations
+
+_PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}")
+Msgid = str | tuple[str, ...]
+
+
+def template_sentences(pattern: str) -> set[Msgid]:
+    found: set[Msgid] = set()
+    for template in (TEMPLATES / "mail").glob(pattern):
+        rows = extract_from_file("jinja2.ext.babel_extract", str(template), options={"trimmed": "true"})
+        found |= {row[1] for row in rows}
+    return found
+
+
+def invoice_sentences() -> set[Msgid]:
+    rows = extract_from_file("python", str(Path(invoice_view.__file__)), keywords={"_": None})
+    return {row[1] for row in rows}
+
+
+def catalogue(locale: str, domain: str) -> Catalog:
+    source = TEMPLATES / "locale" / locale / "LC_MESSAGES" / f"{domain}.po"
+    return read_po(source.read_bytes().splitlines(keepends=True), locale=locale, abort_invalid=True)
+
+
+EVERY = [(locale, domain) for locale in locales() for domain in ("mail", "invoice")]
+
+
+def test_the_languages_are_found() -> None:
+    assert {"en", "pl", "cs"} <= set(locales())
+
+
+@pytest.mark.parametrize(("locale", "domain"), EVERY)
+def test_every_sentence_is_translated_and_none_is_left_over(locale: str, domain: str) -> None:
+    wanted = template_sentences("*.j2") if domain == "mail" else invoice_sentences()
+    assert len(wanted) > 20
+    messages = [message for message in catalogue(locale, domain) if message.id]
+    assert {message.id for message in messages} == wanted
+    assert [message.id for message in messages if message.fuzzy] == []
+    for message in messages:
+        forms = [message.string] if isinstance(message.string, str) else list(message.string)
+        assert all(forms), message.id
+
+
+@pytest.mark.parametrize(("locale", "domain"), EVERY)
+def test_translations_keep_their_placeholders(locale: str, domain: str) -> None:
+    for message in catalogue(locale, domain):
+        ids = [message.id] if isinstance(message.id, str) else message.id
+        forms = [message.string] if isinstance(message.string, str) else message.string
+        wanted = set(_PLACEHOLDER.findall(ids[-1]))
+        if message.id:
+            assert [set(_PLACEHOLDER.findall(form)) for form in forms] == [wanted] * len(forms), message.id
+
+
+def test_english_says_what_the_templates_say() -> None:
+    for domain in ("mail", "invoice"):
+        assert [m.id for m in catalogue("en", domain) if m.id and m.id != m.string] == []
+
+
+@pytest.mark.parametrize("kind", MAILS)
+def test_text_and_html_of_a_kind_say_the_same(kind: str) -> None:
+    # A title may be kinder than a subject, which must tell the invoice's number.
+    differ = {"invoice_issued": {"Invoice %(invoice_number)s", "Thank you for your payment"}}.get(kind, set())
+    assert template_sentences(f"{kind}.txt.j2") ^ template_sentences(f"{kind}.html.j2") == differ
+
+
+@pytest.mark.parametrize(
+    ("asked", "used"),
+    [
+        ("pl", "pl"),
+        ("pl-PL", "pl"),
+        ("cs_CZ", "cs"),
+        ("PL", "pl"),
+        ("hu", "en"),
+        ("", "en"),
+        ("../../etc", "en"),
+    ],
+)
+def test_an_unknown_locale_falls_back_to_its_language_then_to_english(asked: str, used: str) -> None:
+    assert resolve(asked) == used
+
+
+def forget_languages() -> None:
+    for cached in (locales, resolve, translations, mail._environment):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def with_german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The catalogues with one folder more."""
+    shutil.copytree(TEMPLATES / "locale", tmp_path / "locale")
+    german = tmp_path / "locale" / "de" / "LC_MESSAGES"
+    shutil.copytree(tmp_path / "locale" / "en" / "LC_MESSAGES", german)
+    text = (german / "mail.po").read_text(encoding="utf-8").replace("Language: en", "Language: de")
+    (german / "mail.po").write_text(text.replace('msgstr "Hello,"', 'msgstr "Guten Tag,"'), encoding="utf-8")
+    monkeypatch.setattr(catalogues, "_CATALOGUES", tmp_path / "locale")
+    forget_languages()
+    yield
+    forget_languages()
+
+
+@pytest.mark.usefixtures("with_german")
+def test_a_folder_more_is_a_language_more() -> None:
+    rendered = mail.render_mail("suspended", locale="de-AT", data=MAILS["suspended"], seller=SELLER)
+    assert rendered.locale == "de"
+    assert rendered.text.startswith("Guten Tag,")
+    assert "22. Dezember 2026" in rendered.text.replace("\u00a0", " ")

@@ -1,0 +1,60 @@
+"""The facts of a mail are complete and of their types, or the mail does not exist."""
+
+from typing import Any
+
+import pytest
+
+from tests.documents.samples import MAILS
+from worker.documents.mail_kinds import MAIL_KINDS, read_mail_data, write_mail_data
+from worker.errors import DocumentError
+
+
+@pytest.mark.parametrize("kind", MAILS)
+def test_facts_come_back_from_json_as_they_were(kind: str) -> None:
+    mail = read_mail_data(kind, MAILS[kind])
+    assert mail.kind == kind
+    assert write_mail_data(mail) == MAILS[kind]
+
+
+@pytest.mark.parametrize(("kind", "field"), [(kind, field) for kind in MAILS for field in MAILS[kind]])
+def test_a_missing_fact_is_named(kind: str, field: str) -> None:
+    facts = {name: value for name, value in MAILS[kind].items() if name != field}
+    with pytest.raises(DocumentError, match=rf"{kind}\.{field} is missing"):
+        read_mail_data(kind, facts)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        ("term_ending", "days_left", "14"),
+        ("term_ending", "days_left", True),
+        ("term_ending", "days_left", 0),
+        ("term_ending", "ends_on", "22.12.2026"),
+        ("term_ending", "ends_on", None),
+        ("term_ending", "company", 7),
+        ("yearly_renewal", "amount", {"amount_minor": 12.5, "currency": "PLN"}),
+        ("yearly_renewal", "amount", {"amount_minor": 1250}),
+        ("yearly_renewal", "amount", 1250),
+        ("payment_declined", "reason", "stolen_card"),
+        ("payment_declined", "reason", None),
+        ("payment_method_refused", "has_method", 1),
+        ("suspended", "cause", "other"),
+        ("billing_details_needed", "missing", ["shoe_size"]),
+        ("billing_details_needed", "missing", "street"),
+    ],
+)
+def test_a_wrong_fact_is_refused(kind: str, field: str, value: Any) -> None:
+    with pytest.raises(DocumentError, match=r"days left|yearly_renewal\.amount|" + field):
+        read_mail_data(kind, MAILS[kind] | {field: value})
+
+
+def test_a_fact_of_a_newer_version_is_passed_over() -> None:
+    assert read_mail_data("suspended", MAILS["suspended"] | {"newer": 1}) == read_mail_data(
+        "suspended", MAILS["suspended"]
+    )
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(DocumentError, match="advert"):
+        read_mail_data("advert", {})
+    assert "advert" not in MAIL_KINDS

@@ -1,0 +1,95 @@
+"""The provider's events: payments that ended without our call, such as a customer's on the payment page.
+
+An event is only a hint. Final states never change, so they are believed; a failure is read back first, since it may
+speak of an earlier attempt.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row
+
+from worker import boundary
+from worker.charging.outcomes import Step, Verdict, of_reading
+from worker.charging.settle import settle
+from worker.gateways.answers import ProviderEvent
+from worker.gateways.stripe import EVENTS_PAGE_MAX
+from worker.queue.items import Lease, fence
+from worker.runtime import Runtime
+from worker.store import attempts, provider
+
+PAGES_MAX = 20
+"""Pages in one item; the next minute goes on."""
+OVERLAP = timedelta(seconds=60)
+"""The cursor stays this far behind the newest event: events may become visible out of order."""
+BACK_AT_FIRST = timedelta(days=1)
+
+
+def settle_events(runtime: Runtime, lease: Lease) -> Counter[str]:
+    """Read events since the cursor and settle the charges that they speak of. Raises UnreachableError."""
+    counts: Counter[str] = Counter()
+    with boundary.transaction(runtime.engine, "follow.cursor") as connection:
+        cursor = provider.event_cursor(connection)
+        since = attempts.open_since(connection) or runtime.clock.now()
+    after = cursor
+    for _ in range(PAGES_MAX):
+        events = runtime.payments.events(after=after, since=since - BACK_AT_FIRST)
+        counts["events"] += len(events)
+        counts += _settle_page(runtime, lease, events)
+        if not events:
+            break
+        after = events[-1].event_id
+        _move_cursor(runtime, lease, events)
+        if len(events) < EVENTS_PAGE_MAX:
+            break
+    return +counts
+
+
+def _settle_page(runtime: Runtime, lease: Lease, events: Sequence[ProviderEvent]) -> Counter[str]:
+    spoken_of = {event.intent for event in events}
+    if not spoken_of:
+        return Counter()
+    with boundary.transaction(runtime.engine, "follow.take") as connection:
+        fence(connection, lease)
+        rows = attempts.take_by_intent(connection, sorted(spoken_of), item=lease.item_id)
+    moving = [row for row in rows if _speaks(row, events)]
+    counts: Counter[str] = Counter()
+    size = runtime.limits.micro_batch_max
+    for start in range(0, len(moving), size):
+        batch = moving[start : start + size]
+        answers = runtime.payments.read([row.provider_intent for row in batch])
+        verdicts = [
+            of_reading(row.id, answer, was_processing=row.state == "processing")
+            for row, answer in zip(batch, answers, strict=True)
+        ]
+        counts += settle(runtime, lease, [v for v in verdicts if _is_news(v)])
+    return counts
+
+
+_NEWS = {
+    "processing": {"payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.canceled"},
+}
+_NEWS_ELSE = {"payment_intent.succeeded", "payment_intent.processing", "payment_intent.canceled"}
+"""A failure tells nothing new about a charge that is declined or unknown; it may be an earlier attempt's."""
+
+
+def _speaks(row: Row[Any], events: Sequence[ProviderEvent]) -> bool:
+    """Whether an event can change this charge, so that a read is worth it."""
+    types = {event.type for event in events if event.intent == row.provider_intent}
+    return bool(types & _NEWS.get(row.state, _NEWS_ELSE))
+
+
+def _is_news(verdict: Verdict) -> bool:
+    """A reading that still waits, or that could not be made, changes nothing here."""
+    return verdict.step not in {Step.UNKNOWN, Step.RESEND}
+
+
+def _move_cursor(runtime: Runtime, lease: Lease, events: Sequence[ProviderEvent]) -> None:
+    newest = events[-1].created_at
+    old = [event for event in events if newest - event.created_at >= OVERLAP]
+    if old:
+        with boundary.transaction(runtime.engine, "follow.move") as connection:
+            fence(connection, lease)
+            provider.move_event_cursor(connection, event_id=old[-1].event_id, event_at=old[-1].created_at)

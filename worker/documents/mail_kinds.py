@@ -1,0 +1,198 @@
+"""The kinds of mail, each with the facts that it tells; a kind bears the name of its templates.
+
+The facts travel as JSON in the outbox: `write_mail_data` makes it, `read_mail_data` holds it against the
+declaration. Dates are ISO texts there, amounts are `{"amount_minor": 4900, "currency": "EUR"}`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, cast
+
+from worker.billing.declines import CustomerReason
+from worker.documents.typed import Url, read
+from worker.errors import DocumentError
+
+MissingDetail = Literal["name", "street", "city", "postcode", "country", "email"]
+SuspensionCause = Literal["renewal_off", "payment_failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Money: whole minor units and the ISO code of their currency."""
+
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class TermEnding:
+    """The term ends and renewal is off (R9b). `ends_on` is the first unpaid day, `days_left` at least 1."""
+
+    kind: ClassVar[str] = "term_ending"
+    company: str
+    package: str
+    ends_on: date
+    days_left: int
+    account_url: Url
+
+    def __post_init__(self) -> None:
+        if self.days_left < 1:
+            raise DocumentError(f"a term with {self.days_left} days left has ended and needs no reminder")
+
+
+@dataclass(frozen=True, slots=True)
+class YearlyRenewal:
+    """A yearly term will be renewed (R9c); `amount` is what will be charged on `renews_on`."""
+
+    kind: ClassVar[str] = "yearly_renewal"
+    company: str
+    package: str
+    renews_on: date
+    amount: Amount
+    account_url: Url
+
+
+@dataclass(frozen=True, slots=True)
+class CardExpiring:
+    """The card will not be valid on the day of the renewal (R9c)."""
+
+    kind: ClassVar[str] = "card_expiring"
+    company: str
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+    renews_on: date
+    account_url: Url
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentDeclined:
+    """A charge was declined softly (R8b). `next_try_on` is None when no try is left with this method."""
+
+    kind: ClassVar[str] = "payment_declined"
+    company: str
+    package: str
+    amount: Amount
+    reason: CustomerReason
+    next_try_on: date | None
+    suspends_on: date
+    account_url: Url
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentMethodRefused:
+    """No try will be made with the method in use, or there is none (R8b); a PayPal account has no last4."""
+
+    kind: ClassVar[str] = "payment_method_refused"
+    company: str
+    package: str
+    amount: Amount
+    has_method: bool
+    brand: str | None
+    last4: str | None
+    suspends_on: date
+    account_url: Url
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationNeeded:
+    """The bank wants the customer to confirm the charge (R8c); the link carries its own signed token."""
+
+    kind: ClassVar[str] = "authentication_needed"
+    company: str
+    package: str
+    amount: Amount
+    payment_url: Url
+    suspends_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """The account was suspended (R10). `ended_on` is the first day that was not paid."""
+
+    kind: ClassVar[str] = "suspended"
+    company: str
+    package: str
+    ended_on: date
+    account_url: Url
+    cause: SuspensionCause
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceIssued:
+    """An invoice, attached (R16). `period_ends_on` is the first day after the period; `amount` is gross."""
+
+    kind: ClassVar[str] = "invoice_issued"
+    company: str
+    invoice_number: str
+    amount: Amount
+    paid_on: date
+    period_starts_on: date
+    period_ends_on: date
+    renewal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BillingDetailsNeeded:
+    """Billing details are missing before a renewal (R4b)."""
+
+    kind: ClassVar[str] = "billing_details_needed"
+    company: str
+    missing: tuple[MissingDetail, ...]
+    renews_on: date
+    account_url: Url
+
+
+MailData = (
+    TermEnding
+    | YearlyRenewal
+    | CardExpiring
+    | PaymentDeclined
+    | PaymentMethodRefused
+    | AuthenticationNeeded
+    | Suspended
+    | InvoiceIssued
+    | BillingDetailsNeeded
+)
+
+MAIL_KINDS: Mapping[str, type[MailData]] = MappingProxyType(
+    {
+        declared.kind: declared
+        for declared in (
+            TermEnding,
+            YearlyRenewal,
+            CardExpiring,
+            PaymentDeclined,
+            PaymentMethodRefused,
+            AuthenticationNeeded,
+            Suspended,
+            InvoiceIssued,
+            BillingDetailsNeeded,
+        )
+    }
+)
+
+
+def read_mail_data(kind: str, data: Mapping[str, object]) -> MailData:
+    """The facts of a mail, from the outbox.
+
+    Raises:
+        DocumentError: no such kind, or a fact is missing or of another type than declared.
+    """
+    if kind not in MAIL_KINDS:
+        raise DocumentError(f"no kind of mail is called {kind!r}")
+    return cast("MailData", read(MAIL_KINDS[kind], data, where=kind))
+
+
+def write_mail_data(mail: MailData) -> dict[str, object]:
+    """The facts of a mail as JSON for the outbox, under the kind `mail.kind`."""
+    return {name: _as_json(value) for name, value in asdict(mail).items()}
+
+
+def _as_json(value: Any) -> object:
+    if isinstance(value, date):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,83 @@
+"""Every error of ours, drawn.
+
+OdnowaError
+├── PermanentError            doing the same again will fail again
+│   ├── SettingsError         the settings are incomplete or contradict themselves
+│   ├── RefusedError          somebody asked for what may not be; the message says why
+│   │   ├── UnknownJobError
+│   │   └── FutureDateError
+│   ├── ImportRefusedError    rows of a file were refused; nothing was written
+│   ├── RuleError             values that the billing rules exclude
+│   │   └── PriceMissingError
+│   ├── DocumentError         a mail or an invoice could not be rendered
+│   ├── UnmigratedError       the database is older or newer than the code
+│   └── ProviderRefusedError  the provider says that our request is wrong
+└── TransientError            the same may succeed later
+    ├── UnreachableError      a server does not answer
+    ├── LeaseLostError        another worker holds this item now; what was not written stays unwritten
+    └── MailDeferredError     the mail server asks to try later
+"""
+
+
+class OdnowaError(Exception):
+    """The root: catch this at the edge to print one line instead of a traceback."""
+
+
+class PermanentError(OdnowaError):
+    """Doing the same again will fail again."""
+
+
+class TransientError(OdnowaError):
+    """The same may succeed later."""
+
+
+class SettingsError(PermanentError):
+    """The settings are incomplete or contradict themselves."""
+
+
+class RefusedError(PermanentError):
+    """Somebody asked for what may not be; the message says why."""
+
+
+class UnknownJobError(RefusedError):
+    """No job bears this name."""
+
+
+class FutureDateError(RefusedError):
+    """Money moves on days that have come; only a dry run may look ahead."""
+
+
+class ImportRefusedError(PermanentError):
+    """Rows of a file were refused; nothing was written."""
+
+
+class RuleError(PermanentError):
+    """Values that the billing rules exclude."""
+
+
+class PriceMissingError(RuleError):
+    """The price list lacks this combination, and a price is never guessed (R3b)."""
+
+
+class DocumentError(PermanentError):
+    """A mail or an invoice could not be rendered."""
+
+
+class UnmigratedError(PermanentError):
+    """The database is older or newer than the code."""
+
+
+class ProviderRefusedError(PermanentError):
+    """The provider says that our request is wrong."""
+
+
+class UnreachableError(TransientError):
+    """A server does not answer."""
+
+
+class LeaseLostError(TransientError):
+    """Another worker holds this item now; what was not written stays unwritten."""
+
+
+class MailDeferredError(TransientError):
+    """The mail server asks to try later."""

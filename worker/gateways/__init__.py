@@ -1,0 +1,7 @@
+"""Everything that leaves the machine: the payment provider, the mail server, and the pace of calls.
+
+answers   what a call to the provider came to, in our words
+stripe    the provider's client: create, confirm, read, cancel, events
+pacing    slots for calls, shared by all workers
+smtp      the mail server
+"""

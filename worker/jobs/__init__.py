@@ -1,0 +1,21 @@
+"""One file = one job; dropping the file in is the registration.
+
+renew             charge what is due, and try declined charges again
+suspend           end the service where R10 says so, and only there
+remind            what must be said before a term ends
+issue_invoices    paid charges without an invoice
+deliver_mail      the outbox
+follow_payments   what the provider knows and we do not
+"""
+
+import importlib
+import pkgutil
+
+from worker.job import REGISTRY, Job
+
+
+def load() -> dict[str, Job]:
+    """Import every file of this folder; returns the registered jobs by name."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return dict(sorted(REGISTRY.items()))

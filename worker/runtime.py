@@ -1,0 +1,212 @@
+"""The composition root: settings become the parts that jobs and the command line are handed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import Engine
+
+from settings import Settings
+from worker.billing.policy import Policy
+from worker.billing.vat import Rates, Seller, SellerVat
+from worker.broker import RedisBell, make_broker, redis_client
+from worker.clock import Clock, ShiftedClock, SystemClock
+from worker.errors import SettingsError
+from worker.gateways.pacing import Pacer, Unpaced
+from worker.gateways.smtp import SmtpMailer
+from worker.gateways.stripe import StripeGateway
+from worker.store.engine import make_engine
+
+SIGNING_KEY_MIN = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where mails lead to, and the key that signs the way to a payment."""
+
+    account_page_url: str
+    payment_page_url: str
+    signing_key: str
+    valid_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class SellerDetails:
+    """The seller as printed on paper."""
+
+    name: str
+    street: str
+    city: str
+    postcode: str
+    country: str
+    company_id: str
+    register_entry: str
+    email: str
+    web: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """How mails leave."""
+
+    sender: str
+    reply_to: str
+    attempts_max: int
+
+    @property
+    def domain(self) -> str:
+        """The domain of the sender, for Message-IDs."""
+        return self.sender.rpartition("@")[2].rstrip(">")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes and times of the queue."""
+
+    item_size_max: int
+    micro_batch_max: int
+    lease_s: int
+    item_attempts_max: int
+    worker_threads: int
+    catch_up_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Everything that a job may use."""
+
+    clock: Clock
+    engine: Engine
+    payments: StripeGateway
+    mailer: Callable[[], SmtpMailer]
+    bell: RedisBell
+    policy: Policy
+    rates: Rates
+    seller: Seller
+    seller_details: SellerDetails
+    links: Links
+    mail: MailSettings
+    limits: Limits
+    invoice_prefix: str
+    invoice_start_year: int
+    invoice_sequence_start: int
+
+
+def make_clock(settings: Settings) -> Clock:
+    """The clock in the seller's zone. Raises SettingsError for a zone that does not exist."""
+    try:
+        zone = ZoneInfo(settings.seller_timezone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise SettingsError(f"SELLER_TIMEZONE {settings.seller_timezone} is no time zone") from error
+    return SystemClock(zone) if settings.clock_file is None else ShiftedClock(zone, settings.clock_file)
+
+
+def _need(value: str, name: str, example: str) -> str:
+    if not value:
+        raise SettingsError(f"{name} is not set, for example {example}")
+    return value
+
+
+def make_policy(settings: Settings) -> Policy:
+    """The rule numbers of these settings."""
+    return Policy(
+        retry_days=settings.rule_retry_days,
+        reminder_days=settings.rule_reminder_days,
+        yearly_announcement_days=settings.rule_yearly_announcement_days,
+        card_expiry_days=settings.rule_card_expiry_days,
+        replay_limit_hours=settings.rule_replay_limit_hours,
+        hold_multiple=settings.rule_hold_multiple,
+        hold_history_runs=settings.rule_hold_history_runs,
+    )
+
+
+def make_payments(settings: Settings) -> StripeGateway:
+    """The provider, paced together with all other workers."""
+    key = _need(settings.stripe_api_key.get_secret_value(), "STRIPE_API_KEY", "the provider's secret key")
+    redis_url = _need(settings.redis_url, "REDIS_URL", "redis://localhost:6379/0")
+    pacer = (
+        Pacer(
+            redis_client(redis_url),
+            settings.stripe_calls_per_second,
+            sharers=settings.worker_processes,
+            namespace=settings.redis_namespace,
+        )
+        if settings.stripe_paced
+        else Unpaced()
+    )
+    return StripeGateway(
+        api_key=key,
+        api_base=settings.stripe_api_base,
+        timeout_s=settings.stripe_timeout_s,
+        connections=settings.stripe_connections,
+        pacer=pacer,
+    )
+
+
+def make_mailer(settings: Settings) -> SmtpMailer:
+    """A mailer with no connection yet."""
+    return SmtpMailer(
+        settings.smtp_host,
+        settings.smtp_port,
+        username=settings.smtp_user or None,
+        password=settings.smtp_password.get_secret_value() or None,
+        starttls=settings.smtp_starttls,
+        timeout_s=settings.smtp_timeout_s,
+    )
+
+
+def make_database(settings: Settings, *, name: str = "odnowa") -> Engine:
+    """The engine of these settings. Raises SettingsError when there is no usable address."""
+    return make_engine(
+        _need(settings.database_url, "DATABASE_URL", "postgresql://user@host/name"),
+        pool_max=settings.database_pool_max,
+        statement_timeout_s=settings.statement_timeout_s,
+        name=name,
+    )
+
+
+def make_runtime(settings: Settings) -> Runtime:
+    """All parts, connected to nothing yet. Raises SettingsError with a sentence that names the variable."""
+    signing_key = settings.link_signing_key.get_secret_value()
+    if len(signing_key) < SIGNING_KEY_MIN:
+        raise SettingsError(f"LINK_SIGNING_KEY needs at least {SIGNING_KEY_MIN} characters; it signs links in mails")
+    redis_url = _need(settings.redis_url, "REDIS_URL", "redis://localhost:6379/0")
+    return Runtime(
+        clock=make_clock(settings),
+        engine=make_database(settings),
+        payments=make_payments(settings),
+        mailer=lambda: make_mailer(settings),
+        bell=RedisBell(make_broker(redis_url, namespace=settings.redis_namespace)),
+        policy=make_policy(settings),
+        rates=Rates(()),
+        seller=Seller(settings.seller_country, SellerVat(settings.seller_vat)),
+        seller_details=SellerDetails(
+            name=settings.seller_name,
+            street=settings.seller_street,
+            city=settings.seller_city,
+            postcode=settings.seller_postcode,
+            country=settings.seller_country,
+            company_id=settings.seller_company_id,
+            register_entry=settings.seller_register_entry,
+            email=settings.seller_email,
+            web=settings.seller_web,
+        ),
+        links=Links(
+            account_page_url=settings.account_page_url,
+            payment_page_url=settings.payment_page_url,
+            signing_key=signing_key,
+            valid_days=settings.link_valid_days,
+        ),
+        mail=MailSettings(settings.mail_from, settings.mail_reply_to, settings.mail_attempts_max),
+        limits=Limits(
+            item_size_max=settings.item_size_max,
+            micro_batch_max=settings.micro_batch_max,
+            lease_s=settings.lease_s,
+            item_attempts_max=settings.item_attempts_max,
+            worker_threads=settings.worker_threads * settings.worker_processes,
+            catch_up_days=settings.rule_catch_up_days,
+        ),
+        invoice_prefix=settings.invoice_prefix,
+        invoice_start_year=settings.invoice_start_year,
+        invoice_sequence_start=settings.invoice_sequence_start,
+    )

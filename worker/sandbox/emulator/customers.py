@@ -1,0 +1,32 @@
+"""Customers and the account's balance: the plain objects."""
+
+from typing import Any
+
+from worker.sandbox.emulator.call import Call
+from worker.sandbox.emulator.objects import Customer
+from worker.sandbox.emulator.world import World
+
+
+def create(world: World, call: Call) -> dict[str, Any]:
+    """POST /v1/customers."""
+    wanted = {name: value for name, value in call.params.items() if name != "expand"}
+    customer = Customer(world.name("cus"), world.number(), world.now(), **wanted)
+    world.customers[customer.id] = customer
+    world.tell("customer.created", customer, call.cause)
+    return customer.shown()
+
+
+def retrieve(world: World, call: Call) -> dict[str, Any]:
+    """GET /v1/customers/:id."""
+    return world.customer(call.target).shown()
+
+
+def balance(world: World, _call: Call) -> dict[str, Any]:
+    """GET /v1/balance: the sums of all charges; the emulator pays nothing out."""
+    sums = world.journal.totals() or {"eur": 0}
+    available = [
+        {"amount": amount, "currency": currency, "source_types": {"card": amount}}
+        for currency, amount in sorted(sums.items())
+    ]
+    pending = [{**line, "amount": 0, "source_types": {"card": 0}} for line in available]
+    return {"object": "balance", "available": available, "livemode": False, "pending": pending}

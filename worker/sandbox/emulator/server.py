@@ -1,0 +1,154 @@
+"""The HTTP server: one dispatcher for the API, in Stripe's own order of checks."""
+
+import asyncio
+import base64
+import binascii
+import json
+import logging
+from functools import lru_cache
+
+from aiohttp import web
+
+from worker.sandbox.emulator import bank, confirming, endpoints, form
+from worker.sandbox.emulator.call import Call
+from worker.sandbox.emulator.control import Control
+from worker.sandbox.emulator.endpoints import Endpoint
+from worker.sandbox.emulator.errors import UNAUTHORISED, ApiError, invalid
+from worker.sandbox.emulator.events import Cause
+from worker.sandbox.emulator.expanding import check_expand, expand
+from worker.sandbox.emulator.faults import KINDS, Faults, Where
+from worker.sandbox.emulator.idempotency import Answer, Keys
+from worker.sandbox.emulator.limits import Limits
+from worker.sandbox.emulator.world import API_VERSION, World
+
+encode = json.JSONEncoder(separators=(",", ":")).encode
+
+_OK, _ERROR = 200, 500
+_log = logging.getLogger("emulator")
+
+
+class Server:
+    """Answers one request at a time; only waiting (latency, stalls) happens side by side."""
+
+    def __init__(self, world: World, limits: Limits, *, latency_s: float = 0.0) -> None:
+        self.world = world
+        self.limits = limits
+        self.latency_s = latency_s
+        self.faults = Faults()
+        self.keys = Keys(world.clock)
+        self._control = Control(self)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Any request: the API, the control plane or the bank's page."""
+        path, _, query = request.raw_path.partition("?")
+        confirming.settle(self.world)
+        if path.startswith("/v1/"):
+            return await self._api(request, path, query)
+        if path.startswith("/_emulator/"):
+            return await self._control.handle(request, path, query)
+        if path.startswith("/bank/"):
+            return await bank.handle(self.world, request, path, query)
+        return web.Response(status=404, text="This is a Stripe emulator; there is nothing here.\n")
+
+    async def _api(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
+        body = (await request.content.read()).decode("utf-8", "replace") if request.can_read_body else ""
+        request_id = self.world.name("req")
+        try:
+            endpoint, target = endpoints.find(request.method, path)
+            _authorise(request.headers.get("Authorization"), request.headers.get("Stripe-Version"))
+            self.limits.admit(endpoint.name)
+            pairs = form.decode(body or query)
+        except ApiError as error:
+            return _respond(_tell(error), request_id)
+        key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
+        answer = await self._keyed(endpoint, target, path, pairs, Cause(request_id, key))
+        if self.faults.armed:
+            fault = self.faults.strike(self._where(endpoint, target, pairs))
+            if fault is not None:
+                answer = await KINDS[fault.kind](fault, request.transport, answer)
+        return _respond(answer, request_id)
+
+    async def _keyed(self, endpoint: Endpoint, target: str, path: str, pairs: form.Pairs, cause: Cause) -> Answer:
+        if not cause.key:
+            answer = self._execute(endpoint, target, pairs, cause)
+            await self._wait()
+            return answer
+        try:
+            held = self.keys.begin(cause.key, form.fingerprint(path, pairs), cause.request_id or "")
+        except ApiError as error:
+            return _tell(error)
+        if held.answer is not None:
+            await self._wait()
+            headers = {**held.answer.headers, "Idempotent-Replayed": "true"}
+            return Answer(held.answer.status, held.answer.body, kept=True, headers=headers)
+        answer = self._execute(endpoint, target, pairs, cause)
+        answer.headers |= {"Idempotency-Key": cause.key, "Original-Request": held.request_id}
+        try:
+            await self._wait()
+        finally:
+            self.keys.finish(held, answer)
+        return answer
+
+    def _execute(self, endpoint: Endpoint, target: str, pairs: form.Pairs, cause: Cause) -> Answer:
+        try:
+            params = endpoint.spec.read(form.nest(pairs))
+            check_expand(endpoint.name, params.get("expand", []))
+            shown = endpoint.run(self.world, Call(endpoint.name, target, params, cause))
+            expand(self.world, shown, params.get("expand", []))
+        except ApiError as error:
+            return _tell(error)
+        except Exception:  # noqa: BLE001 - a fault of the emulator must look like one of Stripe's, and be logged
+            _log.exception("the emulator itself failed")
+            broken = ApiError(_ERROR, "The emulator itself failed; its log tells more.", kind="api_error")
+            return _tell(broken)
+        return Answer(_OK, encode(shown).encode(), kept=True)
+
+    async def _wait(self) -> None:
+        if self.latency_s > 0:
+            await asyncio.sleep(self.latency_s)
+
+    def _where(self, endpoint: Endpoint, target: str, pairs: form.Pairs) -> Where:
+        intent = self.world.intents.get(target)
+        if intent is not None:
+            return Where(endpoint.name, intent.customer, intent.metadata)
+        given = dict(pairs)
+        metadata = {name[len("metadata[") : -1]: value for name, value in pairs if name.startswith("metadata[")}
+        return Where(endpoint.name, given.get("customer"), metadata)
+
+
+def _respond(answer: Answer, request_id: str) -> web.Response:
+    headers = {
+        "Content-Type": "application/json",
+        "Request-Id": request_id,
+        "Stripe-Version": API_VERSION,
+        **answer.headers,
+    }
+    return web.Response(body=answer.body, status=answer.status, headers=headers)
+
+
+def _tell(error: ApiError) -> Answer:
+    return Answer(error.status, encode(error.body()).encode(), kept=error.started, headers=dict(error.headers))
+
+
+def _authorise(credentials: str | None, version: str | None) -> None:
+    if credentials is None:
+        raise ApiError(
+            UNAUTHORISED,
+            "You did not provide an API key. Provide it in the Authorization header, using Bearer auth.",
+            started=False,
+        )
+    if not _is_secret_key(credentials):
+        raise ApiError(UNAUTHORISED, "Invalid API Key provided.", started=False)
+    if version is not None and version != API_VERSION:
+        raise invalid(f"Invalid Stripe API version: {version}. This emulator speaks {API_VERSION} only.")
+
+
+@lru_cache(maxsize=64)
+def _is_secret_key(credentials: str) -> bool:
+    scheme, _, key = credentials.partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            key = base64.b64decode(key).decode().partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            return False
+    return scheme.lower() in {"basic", "bearer"} and key.startswith(("sk_", "rk_"))

@@ -1,0 +1,1 @@
+"""PostgreSQL, the truth: schema, migrations, engine, and named set-based statements per aggregate."""

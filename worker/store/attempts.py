@@ -1,0 +1,169 @@
+"""Attempts: ids of PaymentIntents, beginning a confirmation, reading back what is open."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from worker.store.claims import FREE
+
+_TO_CREATE = text("""
+    SELECT c.id, c.uid, c.amount_minor, c.currency, a.provider_customer, a.external_id, c.term_number
+    FROM charges c JOIN accounts a ON a.id = c.account_id
+    WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.state = 'priced' AND c.amount_minor > 0
+      AND c.parked_at IS NULL AND c.provider_intent IS NULL
+    ORDER BY c.id
+""")
+
+
+def to_create(connection: Connection, ids: Sequence[int], *, item: int) -> Sequence[Row[Any]]:
+    """Priced charges that still lack a PaymentIntent."""
+    return connection.execute(_TO_CREATE, {"ids": list(ids), "item": item}).all()
+
+
+_SET_INTENTS = text("""
+    UPDATE charges c SET provider_intent = v.intent, state = 'created'
+    FROM unnest(cast(:ids AS bigint[]), cast(:intents AS text[])) AS v (id, intent)
+    WHERE c.id = v.id AND c.state = 'priced' AND c.provider_intent IS NULL
+""")
+
+
+def set_intents(connection: Connection, pairs: Sequence[tuple[int, str]]) -> None:
+    """Commit the provider's ids before anything is confirmed."""
+    if pairs:
+        ids, intents = zip(*pairs, strict=True)
+        connection.execute(_SET_INTENTS, {"ids": list(ids), "intents": list(intents)})
+
+
+_UNWANTED = text("""
+    UPDATE charges c SET state = 'cancelling'
+    FROM subscriptions s
+    WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.state = 'created' AND c.parked_at IS NULL
+      AND s.id = c.subscription_id AND NOT (s.auto_renew AND s.status IN ('active', 'past_due'))
+    RETURNING c.id
+""")
+
+_METHODLESS = text("""
+    SELECT c.id FROM charges c
+    JOIN subscriptions s ON s.id = c.subscription_id AND s.auto_renew AND s.status IN ('active', 'past_due')
+    WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.amount_minor > 0 AND c.parked_at IS NULL
+      AND (c.state IN ('priced', 'created') OR c.state = 'declined' AND c.next_try_on <= :today)
+      AND (NOT EXISTS (SELECT 1 FROM payment_methods m WHERE m.account_id = c.account_id AND m.state = 'in_use')
+           OR NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = c.account_id AND a.provider_customer IS NOT NULL))
+""")
+
+_BEGIN = text("""
+    WITH wanted AS (
+        SELECT c.id, c.tries, m.id AS method_id, m.provider_method, m.type
+        FROM charges c
+        JOIN subscriptions s ON s.id = c.subscription_id AND s.auto_renew AND s.status IN ('active', 'past_due')
+        JOIN payment_methods m ON m.account_id = c.account_id AND m.state = 'in_use'
+        WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.parked_at IS NULL AND c.provider_intent IS NOT NULL
+          AND (c.state = 'created'
+               OR c.state = 'declined' AND (c.next_try_on <= :today OR m.id IS DISTINCT FROM c.last_method_id))
+        FOR UPDATE OF c
+    ), begun AS (
+        INSERT INTO attempts (charge_id, number, payment_method_id, request, sent_on, sent_at)
+        SELECT w.id, 1 + coalesce((SELECT max(number) FROM attempts o WHERE o.charge_id = w.id), 0), w.method_id,
+               jsonb_build_object('payment_method', w.provider_method, 'off_session', true,
+                                  'allowed_payment_method_types', jsonb_build_array(w.type)),
+               :today, :now
+        FROM wanted w
+        ON CONFLICT DO NOTHING
+        RETURNING id, uid, charge_id, payment_method_id, request
+    )
+    UPDATE charges c SET state = 'confirming', last_method_id = b.payment_method_id
+    FROM begun b WHERE c.id = b.charge_id
+    RETURNING c.id, b.id AS attempt_id, b.uid, b.request, c.provider_intent
+""")
+
+
+def withdraw_unwanted(connection: Connection, ids: Sequence[int], *, item: int) -> list[int]:
+    """Charges whose renewal was switched off before its confirmation began (R7): on their way to be cancelled."""
+    return list(connection.execute(_UNWANTED, {"ids": list(ids), "item": item}).scalars())
+
+
+def without_method(connection: Connection, ids: Sequence[int], *, item: int, today: date) -> list[int]:
+    """Charges whose try is due and that nothing can be tried with (R8b: no usable method)."""
+    return list(connection.execute(_METHODLESS, {"ids": list(ids), "item": item, "today": today}).scalars())
+
+
+def begin(connection: Connection, ids: Sequence[int], *, item: int, today: date, now: datetime) -> Sequence[Row[Any]]:
+    """Write the attempts with their frozen parameters.
+
+    A charge with an open attempt, or one that was tried today with this method, is left out by the unique keys.
+    """
+    values = {"ids": list(ids), "item": item, "today": today, "now": now}
+    return connection.execute(_BEGIN, values).all()
+
+
+_OPEN = text("""
+    SELECT c.id, t.id AS attempt_id, t.uid, t.request, t.sent_at, c.provider_intent, c.state, c.checks,
+           t.state AS attempt_state
+    FROM charges c LEFT JOIN attempts t ON t.charge_id = c.id AND t.state IN ('sent', 'unknown', 'processing')
+    WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.parked_at IS NULL
+      AND c.state IN ('confirming', 'unknown', 'processing')
+    ORDER BY c.id
+""")
+
+
+def open_attempts(connection: Connection, ids: Sequence[int], *, item: int) -> Sequence[Row[Any]]:
+    """Charges whose last answer is missing, with the attempt as it was sent."""
+    return connection.execute(_OPEN, {"ids": list(ids), "item": item}).all()
+
+
+_TO_CANCEL = text("""
+    SELECT c.id, c.provider_intent, c.checks FROM charges c
+    WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.parked_at IS NULL AND c.state = 'cancelling' ORDER BY c.id
+""")
+
+
+def to_cancel(connection: Connection, ids: Sequence[int], *, item: int) -> Sequence[Row[Any]]:
+    """Charges on their way to be cancelled at the provider."""
+    return connection.execute(_TO_CANCEL, {"ids": list(ids), "item": item}).all()
+
+
+_TO_CHECK = text(f"""
+    SELECT c.id FROM charges c
+    WHERE c.state IN ('unknown', 'processing', 'cancelling', 'confirming') AND c.parked_at IS NULL
+      AND coalesce(c.check_after, '-infinity') <= :now
+      AND {FREE.format(alias="c")}
+    ORDER BY c.check_after NULLS FIRST LIMIT :most FOR UPDATE OF c SKIP LOCKED
+""")  # noqa: S608 - no value is put into the text
+
+
+def to_check(connection: Connection, *, now: datetime, most: int) -> list[int]:
+    """Charges whose truth must be read from the provider now; the quiet ones wait for the events."""
+    return list(connection.execute(_TO_CHECK, {"now": now, "most": most}).scalars())
+
+
+_ANY_OPEN = text("""
+    SELECT min(created_at) FROM charges
+    WHERE state IN ('confirming', 'processing', 'unknown', 'declined', 'cancelling', 'created')
+      AND provider_intent IS NOT NULL
+""")
+
+
+def open_since(connection: Connection) -> datetime | None:
+    """When the oldest charge was planned that the provider may still tell something about, None when all is quiet."""
+    found: datetime | None = connection.execute(_ANY_OPEN).scalar_one()
+    return found
+
+
+_BY_INTENT = text(f"""
+    SELECT c.id, c.provider_intent, c.state FROM charges c
+    WHERE c.provider_intent = ANY(:intents) AND c.parked_at IS NULL
+      AND c.state IN ('processing', 'unknown', 'declined', 'cancelling')
+      AND (c.work_item_id = :item OR {FREE.format(alias="c")})
+    FOR UPDATE OF c SKIP LOCKED
+""")  # noqa: S608 - no value is put into the text
+
+_TAKE = text("UPDATE charges SET work_item_id = :item WHERE id = ANY(:ids)")
+
+
+def take_by_intent(connection: Connection, intents: Sequence[str], *, item: int) -> Sequence[Row[Any]]:
+    """Charges that events speak of and no other item holds, now held by this one."""
+    rows = connection.execute(_BY_INTENT, {"intents": list(intents), "item": item}).all()
+    connection.execute(_TAKE, {"ids": [row.id for row in rows], "item": item})
+    return rows

@@ -1,0 +1,41 @@
+"""The engine: one small pool per process, timeouts on every statement, JSON as it is."""
+
+from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy.engine import URL
+
+from worker.errors import SettingsError
+
+
+def database_url(url: str) -> URL:
+    """The address with psycopg 3 as its driver. Raises SettingsError when it is none of PostgreSQL's."""
+    try:
+        parsed = make_url(url)
+    except Exception as error:
+        raise SettingsError("DATABASE_URL is not an address like postgresql://user@host/name") from error
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise SettingsError("DATABASE_URL must name a PostgreSQL database: postgresql://user@host/name")
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def make_engine(url: str, *, pool_max: int = 10, statement_timeout_s: int = 60, name: str = "odnowa") -> Engine:
+    """An engine whose statements and idle transactions end by themselves.
+
+    Args:
+        url: any PostgreSQL address.
+        pool_max: connections that this process may hold at once.
+        statement_timeout_s: no statement runs longer; an idle transaction is ended after the same time.
+        name: what the server's own views show for these connections.
+    """
+    timeout_ms = statement_timeout_s * 1000
+    options = (
+        f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms // 2}"
+        f" -c idle_in_transaction_session_timeout={timeout_ms} -c timezone=UTC"
+    )
+    return create_engine(
+        database_url(url),
+        pool_size=pool_max,
+        max_overflow=0,
+        pool_pre_ping=True,
+        pool_timeout=30,
+        connect_args={"options": options, "connect_timeout": 5, "application_name": name},
+    )

@@ -1,0 +1,128 @@
+"""Invoices: paid charges without one, numbers without gaps, documents that are still to be rendered."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql import bindparam
+
+_INVOICEABLE = """
+    c.state = 'succeeded' AND c.parked_at IS NULL AND c.gross_minor > 0 AND c.carried_out_minor = 0
+    AND NOT EXISTS (SELECT 1 FROM invoices i WHERE i.charge_id = c.id AND i.kind = 'invoice')
+"""
+"""A sum that was carried to the next charge is invoiced with that one, as a line of its own (R7b, R15)."""
+
+_UNINVOICED = text(f"""
+    SELECT c.id FROM charges c
+    WHERE {_INVOICEABLE} AND (cast(:only AS bigint) IS NULL OR c.subscription_id = :only) ORDER BY c.id
+""")  # noqa: S608 - no value is put into the text
+
+
+def uninvoiced(connection: Connection, *, only: int | None) -> list[int]:
+    """Paid charges that still lack their invoice (R15)."""
+    return list(connection.execute(_UNINVOICED, {"only": only}).scalars())
+
+
+_TO_INVOICE = text(f"""
+    SELECT c.id, c.account_id, c.subscription_id, c.term_number, c.paid_on, c.starts_on, c.ends_on, c.currency,
+           c.net_minor, c.vat_minor, c.gross_minor, c.credit_used_minor, c.amount_minor, c.frozen,
+           a.external_id, a.locale, b.company, b.street, b.city, b.postcode, b.country, b.email, b.vat_number,
+           m.type AS method_type, m.brand, m.last4
+    FROM charges c
+    JOIN accounts a ON a.id = c.account_id
+    JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
+    LEFT JOIN payment_methods m ON m.id = c.last_method_id
+    WHERE c.id = ANY(:ids) AND {_INVOICEABLE}
+    ORDER BY c.id FOR UPDATE OF c
+""")  # noqa: S608 - no value is put into the text
+
+
+def to_invoice(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """Lock paid charges without an invoice and read all that it prints; two issuers wait for each other here."""
+    return connection.execute(_TO_INVOICE, {"ids": list(ids)}).all()
+
+
+_OPEN_SERIES = text("""
+    INSERT INTO number_series (series, year, next_sequence) VALUES (:series, :year, :start) ON CONFLICT DO NOTHING
+""")
+_TAKE_NUMBERS = text("""
+    UPDATE number_series SET next_sequence = next_sequence + :count WHERE series = :series AND year = :year
+    RETURNING next_sequence - :count AS first
+""")
+
+
+def take_numbers(connection: Connection, *, series: str, year: int, count: int, start: int) -> int:
+    """Take `count` numbers from the locked counter; returns the first.
+
+    The lock is held to the commit, so numbers have neither gaps nor repeats, whatever rolls back (R18).
+    """
+    connection.execute(_OPEN_SERIES, {"series": series, "year": year, "start": start})
+    return int(connection.execute(_TAKE_NUMBERS, {"series": series, "year": year, "count": count}).scalar_one())
+
+
+_INSERT = text("""
+    INSERT INTO invoices (account_id, charge_id, kind, series, year, sequence, number, issued_on, paid_on, currency,
+                          net_minor, vat_minor, gross_minor, snapshot, snapshot_sha256)
+    SELECT account_id, charge_id, 'invoice', series, year, sequence, number, issued_on, paid_on, currency,
+           net_minor, vat_minor, gross_minor, snapshot, snapshot_sha256
+    FROM jsonb_to_recordset(:rows) AS v (
+        account_id bigint, charge_id bigint, series text, year integer, sequence integer, number text,
+        issued_on date, paid_on date, currency text, net_minor bigint, vat_minor bigint, gross_minor bigint,
+        snapshot jsonb, snapshot_sha256 text)
+    ORDER BY sequence
+    RETURNING id
+""").bindparams(bindparam("rows", type_=JSONB))
+
+_INSERT_LINES = text("""
+    INSERT INTO invoice_lines (invoice_id, position, kind, quantity, unit_price_minor, net_minor)
+    SELECT i.id, l.position, l.line ->> 'kind', (l.line ->> 'quantity')::integer,
+           (l.line ->> 'unit_price_minor')::bigint, (l.line ->> 'net_minor')::bigint
+    FROM invoices i, jsonb_array_elements(i.snapshot -> 'lines') WITH ORDINALITY AS l (line, position)
+    WHERE i.id = ANY(:ids)
+""")
+
+
+def insert_invoices(connection: Connection, rows: Sequence[dict[str, object]]) -> list[int]:
+    """Write invoices with their lines; from here on they never change."""
+    ids = list(connection.execute(_INSERT, {"rows": list(rows)}).scalars())
+    connection.execute(_INSERT_LINES, {"ids": ids})
+    return ids
+
+
+_UNRENDERED = text("""
+    SELECT i.charge_id FROM invoices i
+    LEFT JOIN invoice_documents d ON d.invoice_id = i.id
+    WHERE d.invoice_id IS NULL ORDER BY i.id
+""")
+
+_TO_RENDER = text("""
+    SELECT i.id, i.account_id, i.number, i.currency, i.gross_minor, i.paid_on, i.snapshot, c.subscription_id,
+           c.starts_on, c.ends_on, c.purpose
+    FROM invoices i JOIN charges c ON c.id = i.charge_id
+    WHERE i.charge_id = ANY(:charges)
+      AND NOT EXISTS (SELECT 1 FROM invoice_documents d WHERE d.invoice_id = i.id)
+    ORDER BY i.id
+""")
+
+
+def unrendered(connection: Connection) -> list[int]:
+    """Charges whose invoice was issued and not rendered: its worker died in between."""
+    return list(connection.execute(_UNRENDERED).scalars())
+
+
+def to_render(connection: Connection, charge_ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """Issued invoices of these charges that lack their document."""
+    return connection.execute(_TO_RENDER, {"charges": list(charge_ids)}).all()
+
+
+_STORE = text("""
+    INSERT INTO invoice_documents (invoice_id, template_version, pdf, pdf_sha256, replaced)
+    VALUES (:invoice, :version, :pdf, :sha256, :replaced) ON CONFLICT DO NOTHING
+""")
+
+
+def store_documents(connection: Connection, documents: Sequence[dict[str, object]]) -> None:
+    """Keep the rendered bytes: what is stored is what is sent."""
+    if documents:
+        connection.execute(_STORE, list(documents))

@@ -1,0 +1,78 @@
+"""Migrations: Alembic keeps the order, SQL files say what happens."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import OperationalError
+
+from worker.errors import UnmigratedError, UnreachableError
+
+_HERE = Path(__file__).parent
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def sql_file(name: str) -> str:
+    """The text of a migration's SQL file, by the migration's own name."""
+    return (_HERE / "versions" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def upgrade(url: str) -> tuple[str | None, str]:
+    """Bring the database to the newest revision; returns the revisions before and after.
+
+    Several callers at once are harmless: an advisory lock lets one through at a time.
+
+    Raises:
+        UnreachableError: the server does not answer.
+    """
+    engine = create_engine(url)
+    try:
+        before = current_revision(engine)
+        with engine.connect() as connection:
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except OperationalError as error:
+        raise UnreachableError(f"the database does not answer: {str(error.orig).splitlines()[0]}") from error
+    finally:
+        engine.dispose()
+    return before, head_revision()
+
+
+def head_revision() -> str:
+    """The newest revision that this code knows."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None
+    return head
+
+
+def current_revision(engine: Engine) -> str | None:
+    """The revision that the database stands at, None when it was never migrated."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def check_migrated(engine: Engine) -> None:
+    """Pass if database and code agree.
+
+    Raises:
+        UnmigratedError: they do not; the message tells the command.
+        UnreachableError: the server does not answer.
+    """
+    try:
+        current = current_revision(engine)
+    except OperationalError as error:
+        raise UnreachableError(f"the database does not answer: {str(error.orig).splitlines()[0]}") from error
+    if current != head_revision():
+        raise UnmigratedError(
+            f"the database stands at {current or 'nothing'}, the code needs {head_revision()}: run `odnowa db upgrade`"
+        )

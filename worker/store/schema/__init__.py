@@ -1,0 +1,18 @@
+"""The schema in code, one file per aggregate; a test holds it against the migrated catalogue."""
+
+from worker.store.schema import accounts, audit, catalogue, charges, invoices, mails, queue, subscriptions
+from worker.store.schema.entitlements import ENTITLEMENTS_VIEW
+from worker.store.schema.metadata import metadata
+
+__all__ = [
+    "ENTITLEMENTS_VIEW",
+    "accounts",
+    "audit",
+    "catalogue",
+    "charges",
+    "invoices",
+    "mails",
+    "metadata",
+    "queue",
+    "subscriptions",
+]

@@ -1,0 +1,89 @@
+"""Invoices, their lines, the rendered documents and the number series (R15, R16, R18)."""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Date,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from worker.store.schema.metadata import (
+    CURRENCIES,
+    created_at,
+    currency,
+    identity,
+    metadata,
+    money,
+    one_of,
+    reference,
+)
+
+number_series = Table(
+    "number_series",
+    metadata,
+    Column("series", Text, nullable=False),
+    Column("year", Integer, nullable=False),
+    Column("next_sequence", Integer, nullable=False),
+    PrimaryKeyConstraint("series", "year"),
+    CheckConstraint("next_sequence >= 1", name="sequence_positive"),
+)
+
+invoices = Table(
+    "invoices",
+    metadata,
+    identity(),
+    reference("account_id", "accounts"),
+    reference("charge_id", "charges", index=False),
+    Column("kind", Text, nullable=False),
+    Column("series", Text, nullable=False),
+    Column("year", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("number", Text, nullable=False, unique=True),
+    Column("issued_on", Date, nullable=False),
+    Column("paid_on", Date, nullable=False),
+    currency(),
+    money("net_minor"),
+    money("vat_minor"),
+    money("gross_minor"),
+    Column("snapshot", JSONB, nullable=False, comment="everything printed"),
+    Column("snapshot_sha256", Text, nullable=False),
+    created_at(),
+    one_of("kind", ("invoice",)),
+    one_of("currency", CURRENCIES),
+    CheckConstraint("gross_minor = net_minor + vat_minor", name="gross_is_net_and_vat"),
+    CheckConstraint("issued_on >= paid_on", name="issued_after_payment"),
+    Index("invoices_charge_key", "charge_id", unique=True, postgresql_where=text("kind = 'invoice'")),
+    Index("invoices_series_key", "series", "year", "sequence", unique=True),
+)
+
+invoice_lines = Table(
+    "invoice_lines",
+    metadata,
+    reference("invoice_id", "invoices", index=False),
+    Column("position", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    money("unit_price_minor"),
+    money("net_minor"),
+    PrimaryKeyConstraint("invoice_id", "position"),
+    one_of("kind", ("agents", "conversations", "carried")),
+)
+
+invoice_documents = Table(
+    "invoice_documents",
+    metadata,
+    reference("invoice_id", "invoices", index=False),
+    Column("template_version", Integer, nullable=False),
+    Column("pdf", LargeBinary, nullable=False),
+    Column("pdf_sha256", Text, nullable=False),
+    Column("replaced", Text, nullable=False, server_default="", comment="characters without a glyph"),
+    created_at(),
+    PrimaryKeyConstraint("invoice_id", "template_version"),
+)

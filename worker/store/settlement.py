@@ -1,0 +1,188 @@
+"""Settling: outcomes of charges into terms, subscriptions, credit and notices, a set at a time."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql import bindparam
+
+_ANSWER_ATTEMPTS = text("""
+    UPDATE attempts t
+    SET state = v.state, answered_at = :now, code = v.code, decline_code = v.decline_code,
+        advice_code = v.advice_code, request_id = coalesce(v.request_id, t.request_id)
+    FROM jsonb_to_recordset(:rows) AS v (
+        charge_id bigint, state text, code text, decline_code text, advice_code text, request_id text)
+    WHERE t.charge_id = v.charge_id AND t.state IN ('sent', 'unknown', 'processing')
+""").bindparams(bindparam("rows", type_=JSONB))
+
+
+def answer_attempts(connection: Connection, rows: Sequence[dict[str, object]], *, now: datetime) -> None:
+    """Write what the open attempts of these charges came to."""
+    if rows:
+        connection.execute(_ANSWER_ATTEMPTS, {"rows": list(rows), "now": now})
+
+
+_AMOUNTS = text("SELECT id, amount_minor, currency FROM charges WHERE id = ANY(:ids)")
+
+
+def amounts(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[int, str]]:
+    """What we asked for: minor units and currency by charge."""
+    rows = connection.execute(_AMOUNTS, {"ids": list(ids)})
+    return {row.id: (row.amount_minor, row.currency) for row in rows}
+
+
+_SUCCEED = text("""
+    UPDATE charges SET state = 'succeeded', paid_at = :now, paid_on = :today, next_try_on = NULL, check_after = NULL,
+                       tries = tries + CASE WHEN amount_minor > 0 THEN 1 ELSE 0 END
+    WHERE id = ANY(:ids)
+      AND state IN ('priced', 'confirming', 'processing', 'unknown', 'declined', 'cancelling')
+    RETURNING id, account_id, subscription_id, term_number, business_date
+""")
+
+_ADD_TERMS = text("""
+    INSERT INTO terms (subscription_id, number, starts_on, ends_on, configuration_id, paid_minor, currency, origin,
+                       charge_id)
+    SELECT c.subscription_id, c.term_number, c.starts_on, c.ends_on, c.configuration_id,
+           c.amount_minor + c.credit_used_minor, c.currency, 'charge', c.id
+    FROM charges c WHERE c.id = ANY(:ids)
+""")
+
+_RENEW_SUBSCRIPTIONS = text("""
+    UPDATE subscriptions s SET status = 'active', term_number = c.term_number, paid_until = c.ends_on
+    FROM charges c WHERE c.id = ANY(:ids) AND s.id = c.subscription_id
+""")
+
+_CARRY = text("""
+    INSERT INTO carried_sums (account_id, currency, amount_minor, from_charge_id)
+    SELECT account_id, currency, carried_out_minor, id FROM charges WHERE id = ANY(:ids) AND carried_out_minor > 0
+""")
+
+_END_NOTICES = text("""
+    UPDATE notices n SET withdrawn_at = :now, withdrawn_because = :because
+    WHERE n.subscription_id = ANY(:subscriptions) AND n.withdrawn_at IS NULL
+""")
+
+_USELESS_MAILS = text("""
+    UPDATE mails SET state = 'withdrawn', last_answer = 'the charge succeeded first'
+    WHERE subscription_id = ANY(:subscriptions) AND state = 'waiting'
+      AND kind IN ('term_ending', 'card_expiring', 'payment_declined', 'payment_method_refused',
+                   'authentication_needed')
+""")
+
+
+def succeed(connection: Connection, ids: Sequence[int], *, now: datetime, today: date) -> Sequence[Row[Any]]:
+    """Money has arrived, or credit covered it: the term begins where the last one ended; returns the settled."""
+    rows = connection.execute(_SUCCEED, {"ids": list(ids), "now": now, "today": today}).all()
+    settled = {"ids": [row.id for row in rows]}
+    subscriptions = [row.subscription_id for row in rows]
+    connection.execute(_ADD_TERMS, settled)
+    connection.execute(_RENEW_SUBSCRIPTIONS, settled)
+    connection.execute(_CARRY, settled)
+    end_notices(connection, subscriptions, because="paid", now=now)
+    connection.execute(_USELESS_MAILS, {"subscriptions": subscriptions})
+    return rows
+
+
+def end_notices(connection: Connection, subscriptions: Sequence[int], *, because: str, now: datetime) -> None:
+    """Take the notices of these subscriptions out of the accounts (R9b)."""
+    connection.execute(_END_NOTICES, {"subscriptions": list(subscriptions), "because": because, "now": now})
+
+
+_TO_DECLINE = text("""
+    SELECT c.id, c.uid, c.account_id, c.subscription_id, c.first_declined_on, c.amount_minor, c.currency, c.state,
+           f.package, b.company, m.brand, m.last4, m.type AS method_type
+    FROM charges c
+    JOIN configurations f ON f.subscription_id = c.subscription_id AND f.superseded_at IS NULL
+    JOIN billing_details b ON b.account_id = c.account_id AND b.superseded_at IS NULL
+    LEFT JOIN payment_methods m ON m.account_id = c.account_id AND m.state = 'in_use'
+    WHERE c.id = ANY(:ids) AND c.state IN ('priced', 'created', 'confirming', 'unknown', 'processing', 'declined')
+    ORDER BY c.id FOR UPDATE OF c
+""")
+
+_DECLINE = text("""
+    UPDATE charges c
+    SET state = 'declined', tries = tries + CASE WHEN v.counts THEN 1 ELSE 0 END, decline_kind = v.kind,
+        decline_code = v.code, first_declined_on = v.first_declined_on, next_try_on = v.next_try_on,
+        suspends_on = v.suspends_on, check_after = NULL, checks = 0
+    FROM jsonb_to_recordset(:rows) AS v (
+        id bigint, counts boolean, kind text, code text, first_declined_on date, next_try_on date, suspends_on date)
+    WHERE c.id = v.id
+""").bindparams(bindparam("rows", type_=JSONB))
+
+_PAST_DUE = text("""
+    UPDATE subscriptions s SET status = 'past_due'
+    FROM charges c WHERE c.id = ANY(:ids) AND s.id = c.subscription_id AND s.status = 'active'
+""")
+
+
+def to_decline(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """Lock charges that got a definite no, with what the mail to the customer says."""
+    return connection.execute(_TO_DECLINE, {"ids": list(ids)}).all()
+
+
+def decline(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
+    """A definite no: the schedule goes on, the service too, the subscription is past due (R8b)."""
+    if rows:
+        connection.execute(_DECLINE, {"rows": list(rows)})
+        connection.execute(_PAST_DUE, {"ids": [row["id"] for row in rows]})
+
+
+_MOVE = text("""
+    UPDATE charges c SET state = v.state, check_after = v.check_after, checks = v.checks
+    FROM jsonb_to_recordset(:rows) AS v (id bigint, state text, check_after timestamptz, checks integer)
+    WHERE c.id = v.id AND c.state IN ('confirming', 'unknown', 'processing', 'declined', 'cancelling')
+""").bindparams(bindparam("rows", type_=JSONB))
+
+
+def wait(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
+    """Neither yes nor no: processing, unknown or still to be cancelled, to be looked at again at a time."""
+    if rows:
+        connection.execute(_MOVE, {"rows": list(rows)})
+
+
+_STEP_BACK = text("""
+    UPDATE charges
+    SET state = CASE WHEN first_declined_on IS NULL THEN 'created' ELSE 'declined' END, check_after = NULL
+    WHERE id = ANY(:ids) AND state = 'confirming'
+""")
+
+
+def step_back(connection: Connection, ids: Sequence[int]) -> None:
+    """The confirmation was certainly not executed: the charge stands where it stood before it."""
+    if ids:
+        connection.execute(_STEP_BACK, {"ids": list(ids)})
+
+
+_CANCELLED = text("""
+    UPDATE charges c
+    SET state = CASE WHEN s.auto_renew AND c.first_declined_on IS NOT NULL AND c.suspends_on <= :today
+                     THEN 'failed' ELSE 'cancelled' END,
+        next_try_on = NULL, check_after = NULL
+    FROM subscriptions s
+    WHERE c.id = ANY(:ids) AND s.id = c.subscription_id
+      AND c.state IN ('cancelling', 'confirming', 'unknown', 'processing', 'declined')
+    RETURNING c.id, c.subscription_id, c.state, s.auto_renew
+""")
+
+_RETURN_CREDIT = text("""
+    INSERT INTO credit_entries (account_id, currency, amount_minor, kind, charge_id)
+    SELECT account_id, currency, credit_used_minor, 'returned', id FROM charges
+    WHERE id = ANY(:ids) AND credit_used_minor > 0
+    ON CONFLICT DO NOTHING
+""")
+
+_RETURN_CARRIED = text("UPDATE carried_sums SET into_charge_id = NULL WHERE into_charge_id = ANY(:ids)")
+
+
+def cancelled(connection: Connection, ids: Sequence[int], *, today: date) -> Sequence[Row[Any]]:
+    """The PaymentIntent is cancelled for certain: failed when the schedule had run out, cancelled otherwise.
+
+    Credit and carried sums that the charge had taken go back.
+    """
+    rows = connection.execute(_CANCELLED, {"ids": list(ids), "today": today}).all()
+    given_up = {"ids": [row.id for row in rows]}
+    connection.execute(_RETURN_CREDIT, given_up)
+    connection.execute(_RETURN_CARRIED, given_up)
+    return rows

@@ -1,0 +1,77 @@
+"""Subscriptions: who must be suspended, reminded or told; a set at a time."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from worker.store.claims import FREE
+
+_UNRENEWED = text("""
+    SELECT s.id FROM subscriptions s
+    WHERE s.status IN ('active', 'past_due') AND NOT s.auto_renew AND s.paid_until <= :date
+      AND (cast(:only AS bigint) IS NULL OR s.id = :only)
+      AND NOT EXISTS (SELECT 1 FROM charges c WHERE c.subscription_id = s.id
+                      AND c.state NOT IN ('succeeded', 'failed', 'cancelled'))
+    ORDER BY s.id
+""")
+
+
+def unrenewed(connection: Connection, *, business_date: date, only: int | None) -> list[int]:
+    """Live subscriptions whose term has ended, with renewal off and no charge open (R9, R10)."""
+    return list(connection.execute(_UNRENEWED, {"date": business_date, "only": only}).scalars())
+
+
+_HOPELESS = text(f"""
+    SELECT c.id FROM charges c JOIN subscriptions s ON s.id = c.subscription_id
+    WHERE c.purpose = 'renewal' AND c.parked_at IS NULL AND (cast(:only AS bigint) IS NULL OR s.id = :only)
+      AND s.status IN ('active', 'past_due') AND s.paid_until <= :date
+      AND (c.state = 'declined' AND (NOT s.auto_renew OR c.next_try_on IS NULL AND c.suspends_on <= :today)
+           OR c.state = 'created' AND NOT s.auto_renew
+           OR c.state = 'cancelling')
+      AND {FREE.format(alias="c")}
+    ORDER BY c.id FOR UPDATE OF c SKIP LOCKED
+""")  # noqa: S608 - no value is put into the text
+
+
+def hopeless_charges(connection: Connection, *, business_date: date, today: date, only: int | None) -> list[int]:
+    """Charges to cancel at the provider before their account is suspended (R7, R10).
+
+    The schedule has run out, or renewal was switched off while past due. Those planned, processing, unknown or
+    parked are not among them.
+    """
+    values = {"date": business_date, "today": today, "only": only}
+    return list(connection.execute(_HOPELESS, values).scalars())
+
+
+_SUSPEND = text("""
+    UPDATE subscriptions s SET status = 'suspended'
+    FROM billing_details b, configurations f
+    WHERE s.id = ANY(:ids) AND s.status IN ('active', 'past_due') AND s.paid_until <= :today
+      AND NOT EXISTS (SELECT 1 FROM charges c WHERE c.subscription_id = s.id
+                      AND c.state NOT IN ('succeeded', 'failed', 'cancelled'))
+      AND b.account_id = s.account_id AND b.superseded_at IS NULL
+      AND f.subscription_id = s.id AND f.superseded_at IS NULL
+    RETURNING s.id, s.account_id, s.term_number, s.paid_until, s.auto_renew, b.company, f.package
+""")
+
+
+def suspend(connection: Connection, ids: Sequence[int], *, today: date) -> Sequence[Row[Any]]:
+    """Suspend those of the set that are live, unpaid and have no open charge; returns them."""
+    return connection.execute(_SUSPEND, {"ids": list(ids), "today": today}).all()
+
+
+_BEGIN_CANCELLING = text("""
+    UPDATE charges c SET state = 'cancelling' FROM subscriptions s
+    WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.parked_at IS NULL AND s.id = c.subscription_id
+      AND (c.state = 'declined' AND (NOT s.auto_renew OR c.next_try_on IS NULL AND c.suspends_on <= :today)
+           OR c.state = 'created' AND NOT s.auto_renew)
+    RETURNING c.id
+""")
+
+
+def begin_cancelling(connection: Connection, ids: Sequence[int], *, item: int, today: date) -> list[int]:
+    """Write the intent to cancel before the provider is called; what has changed meanwhile stays."""
+    values = {"ids": list(ids), "item": item, "today": today}
+    return list(connection.execute(_BEGIN_CANCELLING, values).scalars())
