@@ -13,6 +13,8 @@ import pytest
 import redis
 from sqlalchemy import Engine, create_engine
 
+from tests.support.builders import NOON
+from tests.support.house import House, build_house
 from tests.support.mail_sink import MailSink
 from tests.support.processes import Listening, listening
 from tests.support.servers import Servers, empty, own_database, own_redis
@@ -103,3 +105,12 @@ def mail_sink(tmp_path: Path) -> Iterator[MailSink]:
     folder = tmp_path / "mails"
     with listening("worker.sandbox.mailsink", "--folder", folder, folder=tmp_path / "sink") as process:
         yield MailSink(process, folder)
+
+
+@pytest.fixture
+def house(engine: Engine, redis_url: str, emulator: Listening, mail_sink: MailSink) -> Iterator[House]:
+    """The whole house in this process, its clocks at noon of the builders' day."""
+    built = build_house(engine=engine, redis_url=redis_url, emulator_url=emulator.url, sink=mail_sink, start=NOON)
+    yield built
+    built.keeper.stop()
+    built.runtime.engine.dispose()

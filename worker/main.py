@@ -2,22 +2,37 @@
 
 import os
 import socket
+import sys
 
 import dramatiq
 from dramatiq.middleware import Middleware
+from pydantic import ValidationError
 
 from settings import load_settings
 from worker import jobs, telemetry
 from worker.broker import QUEUE
+from worker.errors import OdnowaError
 from worker.job import Job
 from worker.queue.execution import LeaseKeeper, execute
 from worker.queue.items import Lease
 from worker.runtime import Runtime, make_runtime
 from worker.store.migrations import check_migrated
 
-settings = load_settings()
-telemetry.configure_logging(level=settings.log_level, style=settings.log_format)
-runtime: Runtime = make_runtime(settings)
+
+def compose() -> Runtime:
+    """The parts of this process, checked against the database; ends the process with one line when it cannot be."""
+    try:
+        settings = load_settings()
+        telemetry.configure_logging(level=settings.log_level, style=settings.log_format)
+        composed = make_runtime(settings)
+        check_migrated(composed.engine)
+    except (OdnowaError, ValidationError) as error:
+        sys.exit(f"worker: {error}")
+    composed.engine.dispose()
+    return composed
+
+
+runtime = compose()
 keeper = LeaseKeeper(
     runtime.engine, lease_s=runtime.limits.lease_s, process=f"worker:{socket.gethostname()}", kind="worker"
 )
@@ -60,7 +75,5 @@ def declare(one: Job) -> None:
 broker = runtime.bell.broker
 broker.add_middleware(Presence())
 dramatiq.set_broker(broker)
-check_migrated(runtime.engine)
-runtime.engine.dispose()
 for each in jobs.load().values():
     declare(each)

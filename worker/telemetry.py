@@ -34,3 +34,6 @@ def configure_logging(*, level: str, style: str, stream: TextIO | None = None) -
     logging.basicConfig(level=numeric, format="%(levelname)s %(name)s %(message)s", stream=stream or sys.stderr)
     # the client logs whole requests and answers at debug, customers and all
     logging.getLogger("stripe").setLevel(logging.WARNING)
+    # these tell of every tick and every plugin
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)

@@ -36,6 +36,11 @@ def catalogue(locale: str, domain: str) -> Catalog:
     return read_po(source.read_bytes().splitlines(keepends=True), locale=locale, abort_invalid=True)
 
 
+def forms(text: str | tuple[str, ...] | list[str] | None) -> list[str]:
+    """A sentence's forms; one without plurals has one."""
+    return [text or ""] if isinstance(text, str | None) else list(text)
+
+
 EVERY = [(locale, domain) for locale in locales() for domain in ("mail", "invoice")]
 
 
@@ -47,22 +52,22 @@ def test_the_languages_are_found() -> None:
 def test_every_sentence_is_translated_and_none_is_left_over(locale: str, domain: str) -> None:
     wanted = template_sentences("*.j2") if domain == "mail" else invoice_sentences()
     assert len(wanted) > 20
+    plurals = catalogue(locale, domain).num_plurals
     messages = [message for message in catalogue(locale, domain) if message.id]
     assert {message.id for message in messages} == wanted
     assert [message.id for message in messages if message.fuzzy] == []
     for message in messages:
-        forms = [message.string] if isinstance(message.string, str) else list(message.string)
-        assert all(forms), message.id
+        assert all(forms(message.string)), message.id
+        assert len(forms(message.string)) == (1 if isinstance(message.id, str) else plurals), message.id
 
 
 @pytest.mark.parametrize(("locale", "domain"), EVERY)
 def test_translations_keep_their_placeholders(locale: str, domain: str) -> None:
     for message in catalogue(locale, domain):
-        ids = [message.id] if isinstance(message.id, str) else message.id
-        forms = [message.string] if isinstance(message.string, str) else message.string
-        wanted = set(_PLACEHOLDER.findall(ids[-1]))
         if message.id:
-            assert [set(_PLACEHOLDER.findall(form)) for form in forms] == [wanted] * len(forms), message.id
+            wanted = set(_PLACEHOLDER.findall(forms(message.id)[-1]))
+            found = [set(_PLACEHOLDER.findall(form)) for form in forms(message.string)]
+            assert found == [wanted] * len(found), message.id
 
 
 def test_english_says_what_the_templates_say() -> None:

@@ -43,7 +43,7 @@ def test_the_headers_are_those_of_a_message_by_a_machine() -> None:
     assert mail["Reply-To"] == "help@seller.example"
     assert mail["Subject"] == "Faktura 2026000123"
     assert mail["Date"].datetime == datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
-    assert mail["Message-ID"] == "<6fd84aef7bb9bf4ff2df8a66ef43b0a9@seller.example>"
+    assert mail["Message-ID"] == "<c011bcbb5d5f835e6e61d7238db5236d@seller.example>"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["X-Auto-Response-Suppress"] == "All"
     assert mail["Content-Language"] == "pl"
@@ -57,8 +57,8 @@ def test_text_html_and_attachment_arrive_as_they_were() -> None:
     alternative, pdf = mail.iter_parts()
     assert alternative.get_content_type() == "multipart/alternative"
     text, html = alternative.iter_parts()
-    assert text.get_content() == RENDERED.text
-    assert html.get_content().strip() == RENDERED.html.strip()
+    assert text.get_content().splitlines() == RENDERED.text.splitlines()
+    assert html.get_content().splitlines() == RENDERED.html.splitlines()
     assert (pdf.get_content_type(), pdf.get_filename()) == (PDF.media_type, PDF.name)
     assert pdf.get_content() == PDF.content
 
@@ -85,9 +85,7 @@ def test_another_key_is_another_message() -> None:
 INJECTION = "x\r\nBcc: victim@buyer.example\r\n\r\nbody"
 
 
-@pytest.mark.parametrize(
-    "line_break", ["\r\n", "\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"]
-)
+@pytest.mark.parametrize("line_break", ["\r\n", "\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
 def test_a_subject_is_one_header(line_break: str) -> None:
     hostile = replace(RENDERED, subject=f"Invoice{line_break}Bcc: victim@buyer.example{line_break * 2}body")
     mail = received(build(rendered=hostile))
@@ -133,7 +131,7 @@ def test_a_domain_with_accents_is_told_in_its_ascii_form() -> None:
 
 def test_the_name_of_an_attachment_is_a_name_and_not_a_path() -> None:
     mail = received(build(attachments=[Attachment('../../ět"c\r\nX: y', "application/pdf", b"1")]))
-    name = list(mail.iter_attachments())[0].get_filename()
+    name = next(mail.iter_attachments()).get_filename()
     assert name == "..-..-ět-c X- y"
 
 

@@ -38,9 +38,7 @@ def test_a_currency_outside_the_price_list_is_refused() -> None:
         formats.money(100, "JPY", locale="en")
 
 
-@pytest.mark.parametrize(
-    ("locale", "text"), [("en", "5 Mar 2026"), ("pl", "5 marca 2026"), ("cs", "5. března 2026")]
-)
+@pytest.mark.parametrize(("locale", "text"), [("en", "5 Mar 2026"), ("pl", "5 marca 2026"), ("cs", "5. března 2026")])
 def test_a_date_has_its_month_in_words(locale: str, text: str) -> None:
     assert formats.day(date(2026, 3, 5), locale=locale).replace("\u00a0", " ") == text
 

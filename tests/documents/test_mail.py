@@ -11,9 +11,7 @@ from worker.documents.clean import one_line
 from worker.documents.mail import MAIL_KINDS, RenderedMail, render_mail
 from worker.errors import DocumentError
 
-HOSTILE = (
-    "<script>alert('x')</script><b>&amp;\"\r\nBcc: victim@buyer.example\u2028{{ 7*7 }}%(amount)s\x00\u202e"
-)
+HOSTILE = "<script>alert('x')</script><b>&amp;\"\r\nBcc: victim@buyer.example\u2028{{ 7*7 }}%(amount)s\x00\u202e"
 
 
 def render(kind: str, locale: str = "en", **changes: Any) -> RenderedMail:
@@ -147,9 +145,7 @@ def test_a_link_cannot_leave_its_attribute() -> None:
     assert page.links == [link]
 
 
-@pytest.mark.parametrize(
-    "link", ["javascript:alert(1)", "data:text/html,x", "//other.example", "https://a b", ""]
-)
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "data:text/html,x", "//other.example", "https://a b", ""])
 def test_a_link_that_is_no_web_address_is_refused(link: str) -> None:
     with pytest.raises(DocumentError, match="account_url"):
         render("suspended", account_url=link)

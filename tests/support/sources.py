@@ -44,10 +44,7 @@ def python_sources() -> list[Source]:
         for path in (*CHECKOUT.glob("*.py"), *files("worker"), *files("tests"), *files("bench"))
         if path.suffix == ".py"
     ]
-    return [
-        Source(path.relative_to(CHECKOUT).as_posix(), path.read_text(encoding="utf-8"))
-        for path in sorted(found)
-    ]
+    return [Source(path.relative_to(CHECKOUT).as_posix(), path.read_text(encoding="utf-8")) for path in sorted(found)]
 
 
 def files(folder: str = ".", *, root: Path = CHECKOUT) -> list[Path]:

@@ -6,7 +6,7 @@ speak of an earlier attempt.
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Row
@@ -32,10 +32,11 @@ def settle_events(runtime: Runtime, lease: Lease) -> Counter[str]:
     counts: Counter[str] = Counter()
     with boundary.transaction(runtime.engine, "follow.cursor") as connection:
         cursor = provider.event_cursor(connection)
-        since = attempts.open_since(connection) or runtime.clock.now()
+        open_since = attempts.open_since(connection) or runtime.clock.today()
+    since = datetime.combine(open_since, time(), UTC) - BACK_AT_FIRST
     after = cursor
     for _ in range(PAGES_MAX):
-        events = runtime.payments.events(after=after, since=since - BACK_AT_FIRST)
+        events = runtime.payments.events(after=after, since=since)
         counts["events"] += len(events)
         counts += _settle_page(runtime, lease, events)
         if not events:

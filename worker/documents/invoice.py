@@ -28,8 +28,8 @@ _UNDISPLAYABLE = re.compile(r'the text `"((?:[^"\\]|\\.)+)"` could not be displa
 _RUST_ESCAPE = re.compile(r"\\(?:u\{([0-9a-f]+)\}|(.))")
 # Typst reports all at once; a second round is for what the first one uncovers, such as a lone combining mark.
 _ROUNDS = 3
-# Basic Latin to Cyrillic and the punctuation: the fonts have nearly all; beyond them nothing is certain.
-_LAST_CERTAIN = "\u052f"
+# Basic Latin to Cyrillic and printed punctuation, which our own words use; beyond them nothing is certain.
+_UNCERTAIN = re.compile(f"[^\u0000-\u052f\u2010-\u2027{SUBSTITUTE}]")
 # A compiler keeps fonts and sources in memory, so one is kept; it serves one caller at a time.
 _lock = Lock()
 
@@ -63,8 +63,8 @@ def render_invoice(snapshot: Mapping[str, object]) -> RenderedInvoice:
                 raise DocumentError(f"invoice {invoice['number']}: {error.message}") from error
         replaced |= lost
         page = _replace(page, lost)
-    uncertain = {character for character in json.dumps(page, ensure_ascii=False) if character > _LAST_CERTAIN}
-    page = _replace(page, uncertain - {SUBSTITUTE})
+    uncertain = set(_UNCERTAIN.findall(json.dumps(page, ensure_ascii=False)))
+    page = _replace(page, uncertain)
     return RenderedInvoice(_compile(page, stamp), tuple(sorted(replaced | uncertain)))
 
 

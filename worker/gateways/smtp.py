@@ -5,6 +5,7 @@ lost after the last byte: the mail goes again under the same Message-ID, so that
 """
 
 import contextlib
+import re
 import smtplib
 import ssl
 from dataclasses import dataclass
@@ -23,10 +24,10 @@ MAILS_PER_CONNECTION = 100
 """Servers end long connections; leaving first is cheaper than being thrown out in the middle of a mail."""
 
 _SERVICE_CLOSING = 421
-_RECIPIENT_TAKEN = frozenset({250, 251})
 # Authentication is wanted, too weak or wrong: it concerns who we are, and no address is to blame.
 _WHO_WE_ARE = frozenset({530, 534, 535, 538})
 _TEXT_LIMIT = 500
+_ADDRESS = re.compile(r"[^\x00-\x20\x7f-\U0010ffff<>(),;:@]+@[a-zA-Z0-9.-]+")
 
 _log = structlog.get_logger(__name__)
 
@@ -105,6 +106,11 @@ class SmtpMailer:
         Raises:
             UnreachableError: no connection can be had; nothing was sent.
         """
+        # smtplib would send to what it can make of a broken address, which may be somebody else.
+        if not _ADDRESS.fullmatch(envelope_from):
+            return _deferred(None, "the sender's address cannot be told to a server", for_everybody=True)
+        if not _ADDRESS.fullmatch(recipient):
+            return MailAnswer(MailOutcome.REFUSED, None, "the address cannot be told to a server")
         smtp = self._ready()
         if isinstance(smtp, MailAnswer):
             return smtp
@@ -159,7 +165,7 @@ class SmtpMailer:
                 # The sender is ours: whatever is wrong with it is wrong for every recipient.
                 return _deferred(code, text, for_everybody=_is_final(code))
             code, text = smtp.rcpt(recipient)
-            if code not in _RECIPIENT_TAKEN:
+            if not _is_good(code):
                 return _classified(code, text)
             return _classified(*smtp.data(message.as_bytes(policy=SMTP)))
         except smtplib.SMTPDataError as error:
@@ -168,8 +174,6 @@ class SmtpMailer:
             # A timeout, a lost connection or an answer that is none, perhaps after the last byte.
             self._drop()
             return _deferred(None, str(error))
-        except ValueError as error:
-            return MailAnswer(MailOutcome.REFUSED, None, f"the address cannot be told to a server: {error}")
 
     def _unreachable(self, error: Exception) -> UnreachableError:
         return UnreachableError(f"the mail server {self._host}:{self._port} does not answer: {error}")
@@ -199,7 +203,8 @@ def _classified(code: int, text: bytes | str) -> MailAnswer:
 def _deferred(code: int | None, text: bytes | str, *, for_everybody: bool = False) -> MailAnswer:
     if for_everybody:
         _log.error("mail_server_turns_us_away", code=code)
-    return MailAnswer(MailOutcome.DEFERRED, code, _plain(text), for_everybody=for_everybody)
+    # smtplib gives -1 for an answer that has no code.
+    return MailAnswer(MailOutcome.DEFERRED, None if code == -1 else code, _plain(text), for_everybody)
 
 
 def _turned_away(error: smtplib.SMTPException) -> MailAnswer:

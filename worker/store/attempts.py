@@ -139,15 +139,15 @@ def to_check(connection: Connection, *, now: datetime, most: int) -> list[int]:
 
 
 _ANY_OPEN = text("""
-    SELECT min(created_at) FROM charges
+    SELECT min(business_date) FROM charges
     WHERE state IN ('confirming', 'processing', 'unknown', 'declined', 'cancelling', 'created')
       AND provider_intent IS NOT NULL
 """)
 
 
-def open_since(connection: Connection) -> datetime | None:
-    """When the oldest charge was planned that the provider may still tell something about, None when all is quiet."""
-    found: datetime | None = connection.execute(_ANY_OPEN).scalar_one()
+def open_since(connection: Connection) -> date | None:
+    """The oldest business date of a charge of which the provider may still tell, None when all is quiet."""
+    found: date | None = connection.execute(_ANY_OPEN).scalar_one()
     return found
 
 

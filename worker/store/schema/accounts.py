@@ -21,6 +21,7 @@ accounts = Table(
     Column("locale", Text, nullable=False),
     currency(),
     Column("provider_customer", Text),
+    Column("source_hash", Text, comment="of the imported row: the same row again changes nothing"),
     created_at(),
     one_of("currency", CURRENCIES),
     CheckConstraint("locale ~ '^[a-z]{2}(_[A-Z]{2})?$'", name="locale_shape"),

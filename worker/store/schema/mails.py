@@ -11,7 +11,6 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
-    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -30,7 +29,7 @@ mails = Table(
     Column("data", JSONB, nullable=False),
     Column("useless_on", Date, comment="from this day on it would mislead and is withdrawn"),
     Column("state", Text, nullable=False, server_default="waiting"),
-    Column("not_before", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("not_before", DateTime(timezone=True), nullable=False, server_default=text("'-infinity'")),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("work_item_id", BigInteger, ForeignKey("work_items.id", ondelete="SET NULL"), index=True),
     Column("recipient", Text, comment="where it really went"),

@@ -6,6 +6,7 @@ CREATE TABLE accounts (
     locale TEXT NOT NULL,
     currency TEXT NOT NULL,
     provider_customer TEXT,
+    source_hash TEXT,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT accounts_pkey PRIMARY KEY (id),
     CONSTRAINT accounts_currency_known CHECK (currency IN ('PLN', 'EUR', 'USD', 'CZK')),
@@ -13,6 +14,8 @@ CREATE TABLE accounts (
     CONSTRAINT accounts_external_id_length CHECK (length(external_id) BETWEEN 1 AND 100),
     CONSTRAINT accounts_external_id_key UNIQUE (external_id)
 );
+
+COMMENT ON COLUMN accounts.source_hash IS 'of the imported row: the same row again changes nothing';
 
 CREATE TABLE installation (
     id INTEGER NOT NULL,
@@ -553,7 +556,7 @@ CREATE TABLE mails (
     data JSONB NOT NULL,
     useless_on DATE,
     state TEXT DEFAULT 'waiting' NOT NULL,
-    not_before TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    not_before TIMESTAMP WITH TIME ZONE DEFAULT '-infinity' NOT NULL,
     attempts INTEGER DEFAULT '0' NOT NULL,
     work_item_id BIGINT,
     recipient TEXT,

@@ -1,0 +1,124 @@
+"""APScheduler: ticks that ensure runs and dispatch items; it never works. Several may run: rows are UNIQUE.
+
+Run it with `python -m scheduler`. SIGTERM and SIGINT end it after the tick at hand.
+"""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+
+import structlog
+from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from settings import load_settings
+from worker import jobs, telemetry
+from worker.errors import OdnowaError, UnreachableError
+from worker.queue import dispatch, items, runs
+from worker.queue.execution import LeaseKeeper
+from worker.queue.plans import JobSpec
+from worker.runtime import Runtime, make_runtime
+from worker.store.migrations import check_migrated
+
+SWEEP_S = 0.5
+EXPIRE_S = 2
+
+log = structlog.get_logger("scheduler")
+
+
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """What happens at each tick; all of it is harmless twice, late or side by side with another scheduler."""
+
+    runtime: Runtime
+    specs: list[JobSpec]
+
+    def ensure(self) -> None:
+        """Plan what the timetable owes, oldest first, and what the minutely jobs find."""
+        runtime, size = self.runtime, self.runtime.limits.item_size_max
+        made = runs.ensure_runs(runtime.engine, self.specs, runtime.clock, item_size_max=size)
+        made += runs.look_for_work(runtime.engine, self.specs, runtime.clock, item_size_max=size)
+        for run in made:
+            log.info("run_planned", job=run.job, run=run.run_id, date=str(run.business_date), items=len(run.items))
+            if run.held is not None:
+                log.error("run_held", job=run.job, run=run.run_id, date=str(run.business_date), reason=run.held)
+
+    def sweep(self) -> None:
+        """Ring for items that wait."""
+        dispatch.sweep(self.runtime.engine, self.runtime.bell, threads=self.runtime.limits.worker_threads)
+
+    def expire(self) -> None:
+        """Take items back from workers that died or stalled."""
+        taken = items.expire_leases(self.runtime.engine, attempts_max=self.runtime.limits.item_attempts_max)
+        if taken:
+            log.warning("leases_expired", items=taken)
+
+
+def guarded(name: str, tick: Callable[[], None]) -> Callable[[], None]:
+    """A tick that logs a server that is away and comes again, instead of ending the scheduler."""
+
+    def run() -> None:
+        try:
+            tick()
+        except (SQLAlchemyError, UnreachableError) as error:
+            log.warning("tick_failed", tick=name, error=f"{type(error).__name__}: {error}".splitlines()[0][:200])
+
+    return run
+
+
+def build(runtime: Runtime) -> BlockingScheduler:
+    """The scheduler with its three ticks. A tick that was missed is made up once, however late."""
+    ticks = Ticks(runtime, [job.spec(runtime) for job in jobs.load().values()])
+    scheduler = BlockingScheduler(
+        timezone=runtime.clock.zone,
+        job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+    )
+    ensure = guarded("ensure", ticks.ensure)
+    ensure()
+    scheduler.add_job(ensure, CronTrigger(second=0, timezone=runtime.clock.zone), id="ensure")
+    scheduler.add_job(guarded("sweep", ticks.sweep), IntervalTrigger(seconds=SWEEP_S), id="sweep")
+    scheduler.add_job(guarded("expire", ticks.expire), IntervalTrigger(seconds=EXPIRE_S), id="expire")
+    return scheduler
+
+
+def main() -> int:
+    """Run until a signal. Returns the process's exit code."""
+    try:
+        settings = load_settings()
+        telemetry.configure_logging(level=settings.log_level, style=settings.log_format)
+        runtime = make_runtime(settings)
+        check_migrated(runtime.engine)
+    except (OdnowaError, ValidationError) as error:
+        print(f"scheduler: {error}", file=sys.stderr)  # noqa: T201 - the one line for whoever started it
+        return 1
+    scheduler = build(runtime)
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        del signum, frame
+        scheduler.shutdown(wait=False)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    keeper = LeaseKeeper(
+        runtime.engine,
+        lease_s=runtime.limits.lease_s,
+        process=f"scheduler:{socket.gethostname()}",
+        kind="scheduler",
+    )
+    keeper.start(pid=os.getpid())
+    log.info("scheduler_started", jobs=sorted(jobs.load()))
+    scheduler.start()
+    keeper.stop()
+    log.info("scheduler_stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""Our books held against the provider's own journal, sum by sum and count by count, charge by charge."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+
+@dataclass(frozen=True, slots=True)
+class CurrencyBooks:
+    """One currency on both sides: charges and minor units."""
+
+    currency: str
+    our_count: int
+    our_minor: int
+    their_count: int
+    their_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Both sides. `differences` are sentences, empty when the books are equal."""
+
+    currencies: Sequence[CurrencyBooks]
+    differences: Sequence[str]
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
+
+
+_OURS = text("""
+    SELECT c.provider_intent AS intent, c.amount_minor, c.currency, c.id FROM charges c
+    WHERE c.state = 'succeeded' AND c.amount_minor > 0
+""")
+
+_INNER: Sequence[tuple[str, str]] = (
+    (
+        "a term was sold without exactly one succeeded charge",
+        """SELECT count(*) FROM terms t LEFT JOIN charges c ON c.id = t.charge_id AND c.state = 'succeeded'
+           WHERE t.origin = 'charge' AND c.id IS NULL""",
+    ),
+    (
+        "a succeeded charge bought no term",
+        """SELECT count(*) FROM charges c LEFT JOIN terms t ON t.charge_id = c.id
+           WHERE c.state = 'succeeded' AND t.id IS NULL""",
+    ),
+    (
+        "a subscription's paid_until is not the end of its last term",
+        """SELECT count(*) FROM subscriptions s
+           WHERE s.paid_until <> (SELECT max(t.ends_on) FROM terms t WHERE t.subscription_id = s.id)""",
+    ),
+    (
+        "a paid charge has not exactly one invoice of its sum",
+        """SELECT count(*) FROM charges c
+           WHERE c.state = 'succeeded' AND c.gross_minor > 0 AND c.carried_out_minor = 0
+             AND (SELECT count(*) FROM invoices i WHERE i.charge_id = c.id AND i.gross_minor = c.gross_minor) <> 1""",
+    ),
+    (
+        "invoice numbers have gaps or repeats",
+        """SELECT count(*) FROM (
+             SELECT sequence - row_number() OVER (PARTITION BY series, year ORDER BY sequence) AS gap,
+                    min(sequence) OVER (PARTITION BY series, year) - 1 AS start FROM invoices) n
+           WHERE n.gap <> n.start""",
+    ),
+    (
+        "an invoice was not rendered",
+        """SELECT count(*) FROM invoices i
+           WHERE NOT EXISTS (SELECT 1 FROM invoice_documents d WHERE d.invoice_id = i.id)""",
+    ),
+    (
+        "an account's credit is negative",
+        """SELECT count(*) FROM (
+             SELECT 1 FROM credit_entries GROUP BY account_id, currency HAVING sum(amount_minor) < 0) n""",
+    ),
+)
+
+
+def compare(engine: Engine, journal: Sequence[dict[str, Any]]) -> Books:
+    """Hold the books against the journal of every charge that really happened."""
+    with engine.connect() as connection:
+        ours = {row.intent: (row.amount_minor, row.currency) for row in connection.execute(_OURS)}
+        inner = [(said, connection.execute(text(query)).scalar_one()) for said, query in _INNER]
+    theirs = Counter(entry["payment_intent"] for entry in journal)
+    sums = {entry["payment_intent"]: (entry["amount"], str(entry["currency"]).upper()) for entry in journal}
+    differences = [f"{said}: {count}" for said, count in inner if count]
+    differences += [f"{intent} was charged {count} times" for intent, count in theirs.items() if count > 1]
+    differences += [f"{intent} was charged and is not in our books" for intent in theirs.keys() - ours.keys()]
+    differences += [f"{intent} is in our books and was not charged" for intent in ours.keys() - theirs.keys()]
+    differences += [
+        f"{intent}: we say {ours[intent]}, the provider {sums[intent]}"
+        for intent in ours.keys() & theirs.keys()
+        if ours[intent] != sums[intent]
+    ]
+    return Books(
+        _by_currency(list(ours.values()), [(e["amount"], e["currency"].upper()) for e in journal]), differences
+    )
+
+
+def _by_currency(ours: Sequence[tuple[int, str]], theirs: Sequence[tuple[int, str]]) -> list[CurrencyBooks]:
+    return [
+        CurrencyBooks(
+            currency,
+            sum(1 for _, of in ours if of == currency),
+            sum(minor for minor, of in ours if of == currency),
+            sum(1 for _, of in theirs if of == currency),
+            sum(minor for minor, of in theirs if of == currency),
+        )
+        for currency in sorted({of for _, of in (*ours, *theirs)})
+    ]

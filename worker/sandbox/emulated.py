@@ -1,0 +1,91 @@
+"""The emulator's control plane, as the sandbox and the tests use it; plain JSON over loopback."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+
+@dataclass(frozen=True, slots=True)
+class Emulated:
+    """A running emulator. `url` is its address without a path."""
+
+    url: str
+
+    def _ask(self, path: str, *, method: str = "GET", body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = Request(  # noqa: S310 - always http on loopback
+            f"{self.url}/_emulator/{path}", data=data, method=method, headers={"Content-Type": "application/json"}
+        )
+        with urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
+            said = answer.read()
+        return json.loads(said) if said else None
+
+    def seed(self, customers: list[dict[str, Any]], payment_methods: list[dict[str, Any]]) -> None:
+        """Make customers and payment methods with given ids and scripts."""
+        self._ask("seed", method="POST", body={"customers": customers, "payment_methods": payment_methods})
+
+    def script(self, payment_method: str, *outcomes: str) -> None:
+        """What the next confirmations with this method come to; the last one repeats."""
+        self._ask(f"scripts/{quote(payment_method)}", method="PUT", body={"script": list(outcomes)})
+
+    def shift_clock(self, seconds: int) -> None:
+        """Set its clock so many seconds off the machine's."""
+        self._ask("clock", method="PUT", body={"shift_s": seconds})
+
+    def set_clock(self, now: datetime) -> None:
+        """Set its clock to an instant, from which it runs on."""
+        self._ask("clock", method="PUT", body={"now": now.isoformat()})
+
+    def advance_clock(self, seconds: int) -> None:
+        """Move its clock on."""
+        self._ask("clock", method="PUT", body={"advance_s": seconds})
+
+    def fault(self, kind: str, endpoint: str, **how: object) -> None:
+        """Arm a fault: `stall` or `drop_after_execution` at an endpoint such as payment_intents.confirm."""
+        self._ask("faults", method="POST", body={"kind": kind, "endpoint": endpoint, **how})
+
+    def limits(self, *, per_endpoint: int | None, overall: int | None = None) -> None:
+        """Switch rate limits on or off, in calls per second."""
+        self._ask("limits", method="PUT", body={"per_endpoint": per_endpoint, "global": overall})
+
+    def latency(self, milliseconds: int) -> None:
+        """Answer so much later."""
+        self._ask("latency", method="PUT", body={"ms": milliseconds})
+
+    def cancel_agreement(self, payment_method: str) -> None:
+        """The payer ends the PayPal agreement."""
+        self._ask(f"agreements/{quote(payment_method)}/cancel", method="POST", body={})
+
+    def journal(self) -> list[dict[str, Any]]:
+        """Every charge that really happened, in order."""
+        charges: list[dict[str, Any]] = self._ask("journal")["charges"]
+        return charges
+
+    def attempts(self) -> list[dict[str, Any]]:
+        """Every confirmation that was executed, in order."""
+        answer = self._ask("attempts")
+        found: list[dict[str, Any]] = answer["attempts"] if isinstance(answer, dict) else answer
+        return found
+
+    def statistics(self) -> dict[str, Any]:
+        """Requests, 429s and the busiest second per class of endpoint."""
+        found: dict[str, Any] = self._ask("stats")
+        return found
+
+    def reset_statistics(self) -> None:
+        """Count from zero."""
+        self._ask("stats/reset", method="POST", body={})
+
+    def approve_at_bank(self, intent: str, *, api_key: str) -> None:
+        """The customer follows the link and approves on the page of the bank."""
+        request = Request(  # noqa: S310 - always http on loopback
+            f"{self.url}/v1/payment_intents/{quote(intent)}", headers={"Authorization": f"Bearer {api_key}"}
+        )
+        with urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
+            secret = json.loads(answer.read())["client_secret"]
+        form = f"client_secret={quote(secret)}&decision=approve".encode()
+        with urlopen(f"{self.url}/bank/{quote(intent)}", data=form, timeout=30) as answer:  # noqa: S310 - the same
+            answer.read()

@@ -1,0 +1,149 @@
+"""A whole installation on one machine: private servers, the emulator, a mail sink, workers, a scheduler.
+
+What DATABASE_URL and REDIS_URL name is used instead of private servers: on that PostgreSQL server a database of the
+stage's own is made, on that Redis a namespace of its own.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import create_engine, text
+
+from settings import Settings, load_settings
+from worker.runtime import Runtime, make_runtime
+from worker.sandbox.emulated import Emulated
+from worker.sandbox.processes import end, spawn, wait_for_port
+from worker.sandbox.servers import PrivatePostgres, PrivateRedis
+from worker.store import migrations
+from worker.store.engine import database_url
+
+API_KEY = "sk_test_emulator"
+SIGNING_KEY = "only-for-the-sandbox-and-not-a-secret"
+
+
+class Stage:
+    """An installation under a folder, from `with` to its end.
+
+    Args:
+        folder: logs, mails and the clock's file; emptied first.
+        database: name of the database to make.
+        shifted: whether all processes take their time from a file that `set_shift` writes.
+        overrides: settings of all processes, by their environment names.
+        emulator_flags: extra flags of the emulator.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        database: str = "odnowa",
+        shifted: bool = False,
+        overrides: Mapping[str, str] | None = None,
+        emulator_flags: tuple[str, ...] = (),
+    ) -> None:
+        self.folder = folder
+        self.mails = folder / "mails"
+        self._database = database
+        self._clock_file = folder / "clock" if shifted else None
+        self._overrides = dict(overrides or {})
+        self._emulator_flags = emulator_flags
+        self._stack = ExitStack()
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Self:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        try:
+            self._open()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        end(self.processes)
+        self._stack.close()
+
+    def _open(self) -> None:
+        given = load_settings()
+        database = self._own_database(given.database_url) if given.database_url else self._private_database()
+        redis_url = given.redis_url or self._stack.enter_context(PrivateRedis()).url(0)
+        if self._clock_file is not None:
+            self._clock_file.write_text("0", encoding="ascii")
+        self._stack.callback(lambda: end(self.processes))
+        self.emulator = Emulated(f"http://127.0.0.1:{self._listen('emulator', *self._emulator_flags)}")
+        smtp_port = self._listen("mailsink", "--folder", str(self.mails))
+        self.environment: dict[str, str] = {
+            "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+            "LC_ALL": "C.UTF-8",
+            "DATABASE_URL": database,
+            "REDIS_URL": redis_url,
+            "REDIS_NAMESPACE": f"odnowa-stage-{os.getpid()}",
+            "STRIPE_API_KEY": API_KEY,
+            "STRIPE_API_BASE": self.emulator.url,
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(smtp_port),
+            "LINK_SIGNING_KEY": SIGNING_KEY,
+            "LOG_FORMAT": "text",
+            # an idle worker looks this often, in milliseconds; Dramatiq's own second is a second for every job
+            "dramatiq_worker_timeout": "100",
+            **({"CLOCK_FILE": str(self._clock_file)} if self._clock_file else {}),
+            **self._overrides,
+        }
+        migrations.upgrade(database)
+        self.settings = Settings(_env_file=None, **{name.lower(): value for name, value in self.environment.items()})  # type: ignore[arg-type]  # pydantic reads the texts
+        self.runtime: Runtime = make_runtime(self.settings)
+        self._stack.callback(self.runtime.engine.dispose)
+
+    def _private_database(self) -> str:
+        server = self._stack.enter_context(PrivatePostgres(durable=False))
+        server.create_database(self._database)
+        return server.url(self._database)
+
+    def _own_database(self, given: str) -> str:
+        server = database_url(given)
+        engine = create_engine(server, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f'DROP DATABASE IF EXISTS "{self._database}" WITH (FORCE)'))
+            connection.execute(text(f'CREATE DATABASE "{self._database}"'))
+        engine.dispose()
+        return server.set(database=self._database).render_as_string(hide_password=False)
+
+    def _listen(self, name: str, *flags: str) -> int:
+        port_file, log = self.folder / f"{name}.port", self.folder / f"{name}.log"
+        command = [sys.executable, "-m", f"worker.sandbox.{name}", "--port", "0", "--port-file", str(port_file), *flags]
+        process = spawn(command, environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}, log=log)
+        self.processes.append(process)
+        return wait_for_port(process, port_file=port_file, log=log)
+
+    def set_shift(self, seconds: int) -> None:
+        """Move the clocks of all processes, the emulator's too."""
+        assert self._clock_file is not None, "the stage was made with the machine's clock"
+        fresh = self._clock_file.with_suffix(".new")
+        fresh.write_text(str(seconds), encoding="ascii")
+        fresh.replace(self._clock_file)
+        self.emulator.shift_clock(seconds)
+
+    def start_workers(self, *, processes: int = 2, threads: int = 4) -> "subprocess.Popen[bytes]":
+        """Start real `dramatiq` workers; they are alive when their heartbeats say so."""
+        command = [
+            str(Path(sys.executable).with_name("dramatiq")),
+            "worker.main",
+            *("--processes", str(processes), "--threads", str(threads), "--worker-shutdown-timeout", "5000"),
+        ]
+        master = spawn(command, environment=self.environment, log=self.folder / "worker.log")
+        self.processes.append(master)
+        return master
+
+    def start_scheduler(self) -> "subprocess.Popen[bytes]":
+        """Start a scheduler process."""
+        command = [sys.executable, "-m", "scheduler"]
+        process = spawn(command, environment=self.environment, log=self.folder / "scheduler.log")
+        self.processes.append(process)
+        return process
