@@ -61,6 +61,29 @@ def transaction(engine: Engine, name: str) -> Iterator[Connection]:
 
 
 @contextmanager
+def rehearsal(engine: Engine, name: str) -> Iterator[Connection]:
+    """A transaction that always rolls back: what a dry run does in it is real until the block ends, then gone.
+
+    Args:
+        engine: where.
+        name: what it rehearses, `room.step`; the name of its timing.
+    """
+    outer = _inside.get()
+    if outer is not None:
+        raise CallInsideTransactionError(f"rehearsal {name} begun inside {outer}")
+    started = monotonic_s()
+    with engine.connect() as connection:
+        token = _inside.set(name)
+        try:
+            yield connection
+        finally:
+            connection.rollback()
+            _inside.reset(token)
+    if doors.timing is not None:
+        doors.timing("rehearsal", name, monotonic_s() - started)
+
+
+@contextmanager
 def call(name: str) -> Iterator[None]:
     """A call that leaves the process. Refuses to start inside a transaction.
 

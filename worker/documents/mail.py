@@ -76,8 +76,7 @@ def _environment(language: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.policies["ext.i18n.trimmed"] = True
-    # The extension adds this method to the environment when it is loaded.
-    environment.install_gettext_translations(  # type: ignore[attr-defined]
+    environment.install_gettext_translations(  # type: ignore[attr-defined]  # the extension adds it
         translations(language, "mail"), newstyle=True
     )
 

@@ -13,6 +13,7 @@ from typing import (
     Any,
     Literal,
     NewType,
+    NoReturn,
     NotRequired,
     Union,
     get_args,
@@ -79,7 +80,7 @@ def _read_fields(declared: Any, value: object, where: str) -> Any:
     return declared(**found)
 
 
-def _refuse(where: str, value: object, wanted: str) -> Any:
+def _refuse(where: str, value: object, wanted: str) -> NoReturn:
     raise DocumentError(f"{where} is {value!r}, not {wanted}")
 
 
@@ -94,7 +95,7 @@ def _read_date(value: object, where: str) -> date:
     try:
         return date.fromisoformat(_demand(str, value, where))
     except ValueError:
-        return _refuse(where, value, "a date")  # type: ignore[no-any-return]
+        _refuse(where, value, "a date")
 
 
 def _read_url(value: object, where: str) -> str:

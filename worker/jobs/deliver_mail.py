@@ -62,7 +62,7 @@ def deliver_mail(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
             except DocumentError as error:
                 answer = MailAnswer(MailOutcome.REFUSED, None, f"cannot be rendered: {error}")
             else:
-                answer = mailer.send(message, envelope_from=runtime.mail.sender, recipient=row.email)
+                answer = mailer.send(message, envelope_from=runtime.mail.sender, recipient=_address(message))
             if answer.for_everybody:
                 raise UnreachableError(f"the mail server turns everybody away: {answer.code or ''} {answer.text}")
             _record(runtime, lease, row, answer, now)
@@ -87,6 +87,11 @@ def _write(runtime: Runtime, row: Row[Any], now: datetime) -> EmailMessage:
         written_at=now,
         attachments=attachments,
     )
+
+
+def _address(message: EmailMessage) -> str:
+    """The recipient as servers understand it: domains in their ASCII form."""
+    return str(message["To"].addresses[0].addr_spec)
 
 
 def _data_of_today(runtime: Runtime, row: Row[Any]) -> dict[str, object]:

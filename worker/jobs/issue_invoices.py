@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, time
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Row
 
 from worker import boundary
@@ -24,6 +25,8 @@ from worker.queue.plans import Plan, Planner, PlanRequest, in_items
 from worker.runtime import Runtime
 from worker.store import charges, invoices
 from worker.store.mails import NewMail
+
+log = structlog.get_logger("issue_invoices")
 
 TEMPLATE_VERSION = 1
 RENDER_BATCH = 10
@@ -181,6 +184,8 @@ def _render(runtime: Runtime, lease: Lease, rows: Sequence[Row[Any]]) -> None:
     documents, mails = [], []
     for row in rows:
         rendered = render_invoice(row.snapshot)
+        if rendered.replaced:
+            log.warning("invoice_characters_replaced", invoice=row.number, characters=len(rendered.replaced))
         documents.append(
             {
                 "invoice": row.id,

@@ -7,15 +7,16 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TextIO
 
+from worker.errors import RefusedError
 from worker.ops.importing.report import Refusal
 
-ENCODING = "utf-8-sig"
-"""UTF-8, with or without the mark that some programs put in front."""
-UNDECODABLE = "surrogateescape"
-"""Bytes that are no UTF-8 come through as lone surrogates, which names the cell that they stand in."""
-
+# With or without the mark that some programs put in front.
+_ENCODING = "utf-8-sig"
+# Bytes that are no UTF-8 come through as lone surrogates, which tells the cell that they stand in.
+_UNDECODABLE = "surrogateescape"
 _LONGEST_LINE = 65_536
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -49,11 +50,19 @@ class _Bounded:
             yield line
 
 
+def open_table(path: Path) -> TextIO:
+    """A CSV file as `read_lines` wants it. Raises RefusedError when it cannot be opened."""
+    try:
+        return path.open(encoding=_ENCODING, errors=_UNDECODABLE, newline="")
+    except OSError as error:
+        raise RefusedError(f"{path} cannot be read: {error.strerror}") from error
+
+
 def read_lines(file: TextIO, columns: Sequence[str]) -> Iterator[Line]:
     """Every record below the header; blank lines are passed over.
 
     Args:
-        file: opened with ENCODING, UNDECODABLE and `newline=""`.
+        file: what `open_table` gave.
         columns: what the header must name, each once, in any order.
     """
     source = _Bounded(file)
@@ -82,9 +91,7 @@ def read_lines(file: TextIO, columns: Sequence[str]) -> Iterator[Line]:
         else:
             yield _line(number, cells, places, columns)
     if source.cut:
-        yield _wrong(
-            reader.line_num + 1, f"is longer than {_LONGEST_LINE} characters; is it CSV?", ends_reading=True
-        )
+        yield _wrong(reader.line_num + 1, f"is longer than {_LONGEST_LINE} characters; is it CSV?", ends_reading=True)
     elif places is None:
         yield _wrong(1, "has no header: the file is empty", ends_reading=True)
 
@@ -104,9 +111,7 @@ def header_refusals(cells: Sequence[str], columns: Sequence[str], *, line: int) 
     ]
     wrong += [Refusal(line, column, "is missing in the header") for column in columns if column not in names]
     wrong += [
-        Refusal(line, column, "stands in the header more than once")
-        for column in columns
-        if names.count(column) > 1
+        Refusal(line, column, "stands in the header more than once") for column in columns if names.count(column) > 1
     ]
     return tuple(wrong)
 

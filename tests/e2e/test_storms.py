@@ -1,0 +1,109 @@
+"""A day of 1,000 renewals through real processes, with something going wrong in the middle of it."""
+
+import os
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.e2e.conftest import MakeStage
+from tests.support.nights import books, due_day, number, plan, rows, succeeded, until, until_quiet
+from worker.sandbox.crowd import SUM_MINOR, gather
+from worker.sandbox.stage import Stage
+
+DAY = 1000
+LEASE_S = 5
+STORM = {"LEASE_S": str(LEASE_S), "STRIPE_PACED": "false", "STRIPE_TIMEOUT_S": "2"}
+"""Short leases, so that a dead worker's items come back within the suite's time; everything else as in production."""
+RESTART_LIMIT_S = 120
+
+
+def _begin(make_stage: MakeStage, **how: object) -> Stage:
+    stage: Stage = make_stage(overrides=STORM, **how)
+    gather(stage.runtime.engine, stage.emulator, count=DAY, due=due_day(stage))
+    stage.start_scheduler()
+    return stage
+
+
+def _demand_whole_day(stage: Stage) -> None:
+    held = books(stage)
+    assert held.equal, held.differences
+    assert [(of.our_count, of.our_minor) for of in held.currencies] == [(DAY, DAY * SUM_MINOR)]
+    assert len({charge["metadata"]["account"] for charge in stage.emulator.journal()}) == DAY
+    assert number(stage, "SELECT count(*) FROM work_items WHERE state = 'dead'") == 0
+    assert number(stage, "SELECT max(n) FROM (SELECT count(*) AS n FROM attempts GROUP BY charge_id) t") == 1
+
+
+def _done(stage: Stage, least: int) -> bool:
+    return succeeded(stage) >= least
+
+
+def _worker_pids(stage: Stage, *, master: int) -> list[int]:
+    """Worker processes of a master, by their own heartbeats."""
+    named = rows(stage, "SELECT process FROM heartbeats WHERE kind = 'worker'")
+    pids = [int(row["process"].rpartition(":")[2]) for row in named]
+    return [pid for pid in pids if _parent(pid) == master]
+
+
+def _parent(pid: int) -> int | None:
+    """The parent of a process that runs, None when it is gone."""
+    try:
+        said = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2].split()
+    except OSError:
+        return None
+    return None if said[0] == "Z" else int(said[1])
+
+
+@pytest.mark.timeout(240)
+def test_a_killed_master_and_a_killed_child_lose_and_double_nothing(make_stage: MakeStage) -> None:
+    stage = _begin(make_stage)
+    master = stage.start_workers()
+    plan(stage, "renew", due_day(stage))
+    until(lambda: succeeded(stage) >= DAY // 10, limit_s=60, what="a tenth of the day")
+    children = _worker_pids(stage, master=master.pid)
+    assert len(children) == 2
+    master.kill()
+    master.wait()
+    until(lambda: not [pid for pid in children if _parent(pid) is not None], limit_s=5, what="no orphan")
+    assert succeeded(stage) < DAY, "the day was over before the kill"
+
+    second = stage.start_workers()
+    restarted = time.monotonic()
+    until(lambda: succeeded(stage) >= DAY // 2, limit_s=60, what="half of the day")
+    os.kill(_worker_pids(stage, master=second.pid)[0], signal.SIGKILL)
+    second.wait(15)
+    stage.start_workers()
+    until_quiet(stage, limit_s=RESTART_LIMIT_S)
+    assert time.monotonic() - restarted < RESTART_LIMIT_S
+    _demand_whole_day(stage)
+
+
+@pytest.mark.timeout(120)
+def test_a_flushed_redis_costs_only_time(make_stage: MakeStage) -> None:
+    stage = _begin(make_stage)
+    stage.start_workers()
+    plan(stage, "renew", due_day(stage))
+    client = redis.Redis.from_url(stage.settings.redis_url)
+    for share in (10, 3, 2):
+        until(partial(_done, stage, DAY // share), limit_s=60, what=f"1/{share} of the day")
+        client.flushall()
+    until_quiet(stage, limit_s=RESTART_LIMIT_S)
+    _demand_whole_day(stage)
+
+
+@pytest.mark.timeout(120)
+def test_a_lost_answer_is_settled_by_reading_back(make_stage: MakeStage) -> None:
+    stage = _begin(make_stage)
+    stage.emulator.fault("drop_after_execution", "payment_intents.confirm", nth=3, times=1)
+    stage.emulator.fault("stall", "payment_intents.confirm", nth=40, times=1, seconds=30)
+    stage.start_workers()
+    plan(stage, "renew", due_day(stage))
+    until(lambda: succeeded(stage) >= DAY - 2, limit_s=60, what="all but the two")
+    unknown = rows(stage, "SELECT id FROM charges WHERE state = 'unknown'")
+    assert len(unknown) == 2, "both answers were lost"
+    took = until_quiet(stage, limit_s=RESTART_LIMIT_S)
+    assert took < RESTART_LIMIT_S
+    _demand_whole_day(stage)

@@ -1,0 +1,115 @@
+"""Another life for what is stuck: dead items, parked charges, failed mails; and a held run let go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Connection
+
+from worker import boundary, jobs
+from worker.errors import RefusedError
+from worker.job import find
+from worker.ops.running import plan_request, ring
+from worker.queue import runs
+from worker.queue.items import requeue as requeue_items
+from worker.queue.plans import Claimed, Plan, PlanRequest, Trigger, in_items
+from worker.runtime import Runtime
+from worker.store import charges, mails, operations
+
+WHAT = {"item": "dead item", "charge": "parked charge", "mail": "failed mail"}
+"""What may be requeued, as the messages call it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What an operator wants to give another life, by number; `all_dead` adds every dead item."""
+
+    items: Sequence[int] = ()
+    charges: Sequence[int] = ()
+    mails: Sequence[int] = ()
+    all_dead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """What got another life, the runs made for it, and whether the workers were told."""
+
+    items: list[int] = field(default_factory=list)
+    charges: list[int] = field(default_factory=list)
+    mails: list[int] = field(default_factory=list)
+    runs: list[int] = field(default_factory=list)
+    rung: bool = True
+
+
+def requeue(runtime: Runtime, chosen: Chosen, *, by: str, reason: str) -> Requeued:
+    """Give the chosen another life and ring for it.
+
+    Raises:
+        RefusedError: nothing was chosen, or some of it is not stuck; nothing was written.
+    """
+    jobs.load()
+    item_ids = _checked(runtime, chosen)
+    rung_for: list[int] = []
+    made: list[int] = []
+    if item_ids:
+        with boundary.transaction(runtime.engine, "ops.requeue") as connection:
+            rung_for += requeue_items(connection, item_ids)
+            _audit(connection, "requeue", by=by, reason=reason, details={"items": item_ids})
+    for kind, ids in (("charge", sorted(set(chosen.charges))), ("mail", sorted(set(chosen.mails)))):
+        if ids:
+            planned = _requeue_rows(runtime, kind, ids, by=by, reason=reason)
+            made.append(planned.run_id)
+            rung_for += planned.items
+    return Requeued(
+        items=item_ids,
+        charges=sorted(set(chosen.charges)),
+        mails=sorted(set(chosen.mails)),
+        runs=made,
+        rung=ring(runtime, rung_for),
+    )
+
+
+def _checked(runtime: Runtime, chosen: Chosen) -> list[int]:
+    """The items to requeue, after everything chosen was found to be stuck."""
+    with boundary.transaction(runtime.engine, "ops.requeuable") as connection:
+        for kind, ids in (("item", chosen.items), ("charge", chosen.charges), ("mail", chosen.mails)):
+            wrong = operations.not_requeuable(connection, kind=kind, ids=ids)
+            if wrong:
+                raise RefusedError(f"no {WHAT[kind]}: {', '.join(map(str, wrong))}; nothing was requeued")
+        dead = operations.all_dead(connection) if chosen.all_dead else []
+    item_ids = sorted({*chosen.items, *dead})
+    if not item_ids and not chosen.charges and not chosen.mails:
+        raise RefusedError("nothing is dead" if chosen.all_dead else "nothing was chosen to be requeued")
+    return item_ids
+
+
+def _requeue_rows(runtime: Runtime, kind: str, ids: Sequence[int], *, by: str, reason: str) -> runs.PlannedRun:
+    """Release the rows, plan an item that holds them and write the audit, all in the planner's one transaction.
+
+    The run is a rung one: it is no day's whole set, so it must not count as that day's run.
+    """
+    job_name, claims = ("renew", Claimed.CHARGES) if kind == "charge" else ("deliver_mail", Claimed.MAILS)
+
+    def plan(connection: Connection, request: PlanRequest) -> Plan:
+        release = charges.release_parked if kind == "charge" else mails.requeue_mails
+        released = release(connection, ids, now=request.now)
+        _audit(connection, "requeue", by=by, reason=reason, details={f"{kind}s": released})
+        items = in_items(sorted(released), size=request.item_size_max, claims=claims, prefix=f"{kind}s")
+        return Plan(items, {f"requeued_{kind}s": len(released)})
+
+    spec = replace(find(job_name).spec(runtime), planner=plan)
+    request = plan_request(runtime, business_date=runtime.clock.today(), only=None)
+    planned = runs.plan_run(runtime.engine, spec, request, trigger=Trigger.RUNG, by=by, reason=reason)
+    assert planned is not None, "only the timetable and the minute may find nothing to insert"
+    return planned
+
+
+def release(runtime: Runtime, run_id: int, *, by: str, reason: str) -> bool:
+    """Let a held run go and ring for its items; False while Redis is away. Raises RefusedError if it is not held."""
+    with boundary.transaction(runtime.engine, "ops.release") as connection:
+        items = runs.release(connection, run_id)
+        _audit(connection, "release", by=by, reason=reason, details={"run": run_id, "items": len(items)})
+    return ring(runtime, items)
+
+
+def _audit(connection: Connection, act: str, *, by: str, reason: str, details: dict[str, object]) -> None:
+    operations.write_audit(connection, actor=by, act=act, reason=reason, details=details)
