@@ -9,13 +9,13 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 
 import structlog
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
-from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from settings import load_settings
@@ -41,10 +41,14 @@ class Ticks:
     specs: list[JobSpec]
 
     def ensure(self) -> None:
-        """Plan what the timetable owes, oldest first, and what the minutely jobs find."""
+        """Plan what the timetable owes, oldest first, and what the minutely jobs find; job by job."""
+        for spec in self.specs:  # a planner that fails holds up nobody else's
+            guarded(f"ensure {spec.name}", partial(self._ensure, spec))()
+
+    def _ensure(self, spec: JobSpec) -> None:
         runtime, size = self.runtime, self.runtime.limits.item_size_max
-        made = runs.ensure_runs(runtime.engine, self.specs, runtime.clock, item_size_max=size)
-        made += runs.look_for_work(runtime.engine, self.specs, runtime.clock, item_size_max=size)
+        made = runs.ensure_runs(runtime.engine, [spec], runtime.clock, item_size_max=size)
+        made += runs.look_for_work(runtime.engine, [spec], runtime.clock, item_size_max=size)
         for run in made:
             log.info("run_planned", job=run.job, run=run.run_id, date=str(run.business_date), items=len(run.items))
             if run.held is not None:
@@ -62,26 +66,31 @@ class Ticks:
 
 
 def guarded(name: str, tick: Callable[[], None]) -> Callable[[], None]:
-    """A tick that logs a server that is away and comes again, instead of ending the scheduler."""
+    """A tick that logs a server that is away, or a fault of ours with its traceback, and comes again."""
 
     def run() -> None:
         try:
             tick()
         except (SQLAlchemyError, UnreachableError) as error:
             log.warning("tick_failed", tick=name, error=f"{type(error).__name__}: {error}".splitlines()[0][:200])
+        except Exception:
+            log.exception("tick_broken", tick=name)
 
     return run
 
 
 def build(runtime: Runtime) -> BlockingScheduler:
-    """The scheduler with its three ticks. A tick that was missed is made up once, however late."""
+    """The scheduler with its three ticks. A tick that was missed is made up once, however late.
+
+    The timetable is looked at once more at the start.
+    """
     ticks = Ticks(runtime, [job.spec(runtime) for job in jobs.load().values()])
     scheduler = BlockingScheduler(
         timezone=runtime.clock.zone,
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
     ensure = guarded("ensure", ticks.ensure)
-    ensure()
+    scheduler.add_job(ensure, id="ensure at the start")
     scheduler.add_job(ensure, CronTrigger(second=0, timezone=runtime.clock.zone), id="ensure")
     scheduler.add_job(guarded("sweep", ticks.sweep), IntervalTrigger(seconds=SWEEP_S), id="sweep")
     scheduler.add_job(guarded("expire", ticks.expire), IntervalTrigger(seconds=EXPIRE_S), id="expire")
@@ -95,13 +104,18 @@ def main() -> int:
         telemetry.configure_logging(level=settings.log_level, style=settings.log_format)
         runtime = make_runtime(settings)
         check_migrated(runtime.engine)
-    except (OdnowaError, ValidationError) as error:
+    except OdnowaError as error:
         print(f"scheduler: {error}", file=sys.stderr)  # noqa: T201 - the one line for whoever started it
         return 1
     scheduler = build(runtime)
 
     def stop(signum: int, frame: FrameType | None) -> None:
         del signum, frame
+        # what follows a second signal, or one before the start, would be a traceback
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if not scheduler.running:
+            sys.exit(0)
         scheduler.shutdown(wait=False)
 
     signal.signal(signal.SIGTERM, stop)

@@ -7,8 +7,10 @@ in the working folder, else from the default here. The rules marked [ours] on th
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from worker.errors import SettingsError
 
 
 class Settings(BaseSettings):
@@ -93,5 +95,13 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """The settings of this process. Raises pydantic's ValidationError, whose text names variable and reason."""
-    return Settings()
+    """The settings of this process.
+
+    Raises:
+        SettingsError: values that cannot be; one line that names each variable and the reason, never the value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        found = [f"{'_'.join(map(str, one['loc'][:1])).upper()}: {one['msg']}" for one in error.errors()]
+        raise SettingsError("; ".join(found)) from None

@@ -5,6 +5,7 @@ SQL, and those four would enqueue outside its transactions. Without Prometheus, 
 """
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
@@ -35,7 +36,9 @@ class DieWithMaster(Middleware):
         del broker
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() == 1:
+            master = multiprocessing.parent_process()
+            # in a container the master itself may be process 1, so it is asked for by its number
+            if master is not None and os.getppid() != master.pid:
                 os._exit(1)
 
 

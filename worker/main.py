@@ -6,7 +6,6 @@ import sys
 
 import dramatiq
 from dramatiq.middleware import Middleware
-from pydantic import ValidationError
 
 from settings import load_settings
 from worker import jobs, telemetry
@@ -16,7 +15,6 @@ from worker.job import Job
 from worker.queue.execution import LeaseKeeper, execute
 from worker.queue.items import Lease
 from worker.runtime import Runtime, make_runtime
-from worker.store.migrations import check_migrated
 
 
 def compose() -> Runtime:
@@ -24,9 +22,12 @@ def compose() -> Runtime:
     try:
         settings = load_settings()
         telemetry.configure_logging(level=settings.log_level, style=settings.log_format)
+        # alembic tells of its plugins when it is imported, so the logs are set up before
+        from worker.store.migrations import check_migrated
+
         composed = make_runtime(settings)
         check_migrated(composed.engine)
-    except (OdnowaError, ValidationError) as error:
+    except OdnowaError as error:
         sys.exit(f"worker: {error}")
     composed.engine.dispose()
     return composed

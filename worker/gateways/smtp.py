@@ -121,6 +121,15 @@ class SmtpMailer:
             self._drop()
         return answer
 
+    def greet(self) -> MailAnswer | None:
+        """Connect, encrypt and log in as for a mail, and send none; None when all is well, else the refusal.
+
+        Raises:
+            UnreachableError: no connection can be had.
+        """
+        ready = self._ready()
+        return ready if isinstance(ready, MailAnswer) else None
+
     def _ready(self) -> smtplib.SMTP | MailAnswer:
         if self._mails >= MAILS_PER_CONNECTION:
             self._quit()

@@ -164,30 +164,37 @@ class StripeGateway:
         Raises:
             UnreachableError: no answer, or none that can be used; ask again later.
         """
-        self.pacer.reserve("stripe.events", 1)
-        page: dict[str, Any] = {"types": list(EVENT_TYPES), "limit": EVENTS_PAGE_MAX}
         try:
-            with boundary.call("stripe.events"):
-                if after is None:
-                    return self._first_events(page, since)
-                listed = self._client.v1.events.list(params={**page, "ending_before": after}).data  # type: ignore[arg-type]  # one page for both lists
-                return [_event(event) for event in reversed(listed)]
-        except stripe.InvalidRequestError:
-            with boundary.call("stripe.events"):
-                return self._first_events(page, since)
+            listed = None if after is None else self._successors(after)
+            if listed is None:
+                listed = self._first_events(since)
         except stripe.StripeError as error:
             raise UnreachableError(f"the provider's events cannot be read: {type(error).__name__}") from error
+        return [_event(event) for event in reversed(listed)]
 
-    def _first_events(self, page: dict[str, Any], since: datetime) -> list[ProviderEvent]:
+    def _successors(self, after: str) -> list[stripe.Event] | None:
+        """The page after that event, None when the provider has forgotten it."""
+        try:
+            return self._list_events(ending_before=after)
+        except stripe.InvalidRequestError:
+            return None
+
+    def _first_events(self, since: datetime) -> list[stripe.Event]:
         """The oldest page since then: the list is newest first, so walk it to its end."""
-        params: dict[str, Any] = {**page, "created": {"gte": int(since.timestamp())}}
-        listed = self._client.v1.events.list(params=params).data  # type: ignore[arg-type]  # the same
+        created = {"gte": int(since.timestamp())}
+        listed = self._list_events(created=created)
         while len(listed) == EVENTS_PAGE_MAX:
-            older = self._client.v1.events.list(params={**params, "starting_after": listed[-1].id}).data  # type: ignore[arg-type]  # the same
+            older = self._list_events(created=created, starting_after=listed[-1].id)
             if not older:
                 break
             listed = older
-        return [_event(event) for event in reversed(listed)]
+        return listed
+
+    def _list_events(self, **where: object) -> list[stripe.Event]:
+        sleep_s(self.pacer.reserve("stripe.events", 1)[0] - monotonic_s())
+        page: dict[str, Any] = {"types": list(EVENT_TYPES), "limit": EVENTS_PAGE_MAX, **where}
+        with boundary.call("stripe.events"):
+            return self._client.v1.events.list(params=page).data  # type: ignore[arg-type]  # built from what the call allows
 
     def ping(self) -> None:
         """Pass if the provider answers and knows our key.

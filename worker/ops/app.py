@@ -1,11 +1,11 @@
 """`odnowa`: the operator's command line. Commands import what they need when they run, so that --help is quick."""
 
-import contextlib
 import io
 import sys
 
 import typer
 
+from worker import telemetry
 from worker.ops import accounts, catalogue, customers, db, doctor, explain, jobs, run, runs, stuck
 from worker.ops.edge import EXIT_CODES, OneLineErrors
 
@@ -37,19 +37,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    _quiet_logs()
+    # a command speaks for itself; only what is wrong is worth a log line
+    telemetry.configure_logging(level="warning", style="text")
     app()
-
-
-def _quiet_logs() -> None:
-    """Warnings only: a command speaks for itself. Wrong settings are the command's to report."""
-    from pydantic import ValidationError
-
-    from settings import load_settings
-    from worker import telemetry
-
-    with contextlib.suppress(ValidationError):
-        telemetry.configure_logging(level="warning", style=load_settings().log_format)
 
 
 if __name__ == "__main__":

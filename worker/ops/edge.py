@@ -30,14 +30,33 @@ EXIT_CODES = (
 )
 
 
+NO_PERMISSION = "42501"
+"""PostgreSQL's code for a right that the user of DATABASE_URL lacks."""
+
+
 class OneLineErrors(TyperGroup):
     """A group of commands whose errors end as one line: ours, those of the settings, and the database's."""
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - typer's own signature
+        windows_expand_args: bool = True,  # noqa: FBT001, FBT002 - typer's own signature
+        **extra: Any,
+    ) -> Any:
         """Run and exit; never a traceback for what somebody can put right."""
-        extra["standalone_mode"] = False
+        del standalone_mode
         try:
-            code = super().main(args, prog_name, **extra)
+            code = super().main(
+                args,
+                prog_name,
+                complete_var,
+                standalone_mode=False,
+                windows_expand_args=windows_expand_args,
+                **extra,
+            )
         except TyperException as error:
             # of wrong usage typer says more than one line; one is enough to know where to look
             say(f"{_one_line(error.format_message())} (see --help)")
@@ -66,13 +85,21 @@ def explained(error: BaseException) -> str | None:
 
     if isinstance(error, ValidationError):
         return _one_line("; ".join(_of_setting(dict(one)) for one in error.errors()))
-    from sqlalchemy.exc import OperationalError, TimeoutError as PoolTimeoutError
+    return _of_database(error)
 
-    if isinstance(error, OperationalError):
-        return _one_line(f"the database does not answer: {error.orig}")
-    if isinstance(error, PoolTimeoutError):
+
+def _of_database(error: BaseException) -> str | None:
+    from sqlalchemy import exc
+
+    if isinstance(error, exc.TimeoutError):
         return "the database does not answer: no connection came free"
-    return None
+    if not isinstance(error, exc.DBAPIError):
+        return None
+    state = getattr(error.orig, "sqlstate", None)
+    if isinstance(error, exc.OperationalError):
+        # without a state of its own the server never spoke
+        return _one_line(f"the database {'does not answer' if state is None else 'gave up'}: {error.orig}")
+    return _one_line(f"the database refuses: {error.orig}") if state == NO_PERMISSION else None
 
 
 def _of_setting(error: dict[str, Any]) -> str:

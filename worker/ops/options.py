@@ -33,4 +33,7 @@ NeedsReason = Annotated[str, typer.Option("--reason", help="Why, for the audit l
 Day = Annotated[
     date | None, typer.Option("--date", parser=day, metavar="YYYY-MM-DD", help="The business date; today if not given.")
 ]
+DayFilter = Annotated[
+    date | None, typer.Option("--date", parser=day, metavar="YYYY-MM-DD", help="Only this business date.")
+]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")]

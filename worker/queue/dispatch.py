@@ -29,7 +29,7 @@ _IN_FLIGHT = """
 _MARK = text(f"""
     UPDATE work_items w
     SET dispatches = dispatches + 1,
-        next_dispatch_at = now() + make_interval(secs => least(:first_s * power(2, w.dispatches), :max_s))
+        next_dispatch_at = now() + make_interval(secs => least(:first_s * power(2, least(w.dispatches, 10)), :max_s))
     WHERE id IN (
         SELECT id FROM work_items
         WHERE state = 'ready' AND not_before <= now() AND next_dispatch_at <= now()

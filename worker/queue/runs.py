@@ -109,7 +109,8 @@ def plan_run(
             connection.rollback()
             return None
         items = _write_plan(connection, plan, run_id=run_id, job=spec.name)
-    return PlannedRun(run_id, spec.name, request.business_date, [] if plan.hold else items, plan.hold)
+    hold = plan.hold if items else None
+    return PlannedRun(run_id, spec.name, request.business_date, [] if hold else items, hold)
 
 
 def _write_plan(connection: Connection, plan: Plan, *, run_id: int, job: str) -> list[int]:
@@ -143,7 +144,10 @@ def ring(
 
 _GO_LIVE = text("SELECT go_live_on FROM installation")
 _LAST_RUN = text("SELECT max(business_date) FROM runs WHERE job = :job AND trigger = 'timetable'")
-_PLANNED = text("SELECT 1 FROM runs WHERE job = :job AND business_date = :date AND trigger IN ('timetable', 'manual')")
+_PLANNED = text("""
+    SELECT 1 FROM runs WHERE job = :job AND business_date = :date AND trigger IN ('timetable', 'manual')
+      AND NOT jsonb_exists(selection, 'only_subscription') LIMIT 1
+""")
 
 
 def go_live_on(connection: Connection) -> date | None:
@@ -153,7 +157,7 @@ def go_live_on(connection: Connection) -> date | None:
 
 
 def is_planned(connection: Connection, *, job: str, business_date: date) -> bool:
-    """Whether the job's whole set for that date was planned."""
+    """Whether the job's whole set for that date was planned; a run for one subscription does not count."""
     return connection.execute(_PLANNED, {"job": job, "date": business_date}).first() is not None
 
 

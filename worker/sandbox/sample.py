@@ -47,7 +47,7 @@ _PRICE_OF_OLD_PERCENT = 85
 _YEARLY_LATER_DAYS = 45
 
 _MARKETS: tuple[tuple[int, tuple[str, str, str]], ...] = (
-    # weight, (locale, country, currency)
+    # weight; locale, country and currency of a shop
     (50, ("pl", "PL", "PLN")),
     (24, ("cs", "CZ", "CZK")),
     (3, ("pl", "PL", "EUR")),
@@ -71,7 +71,7 @@ _CAST: tuple[Mapping[str, Any], ...] = (
     {"method": "paypal", "behaviour": "ok"},
     {"method": "paypal", "behaviour": "slow", "days": 4},
     {"method": "paypal", "behaviour": "slowfails", "days": 4},
-    {"renews": False, "days": 15},
+    {"renews": False, "method": "card", "days": 15},
     {"renews": False, "method": "none", "days": 16},
     {"expires_early": True, "days": 14},
     {"credit": True},
@@ -163,10 +163,10 @@ def redate(source: Path, target: Path, *, from_on: date, go_live_on: date) -> No
                 starts_on=date.fromisoformat(row["term_starts_on"]),
             )
             assert number is not None, "a sample's terms fit their anchors"
-            row |= _dates(before + shift, interval, number)
+            moved = row | _dates(before + shift, interval, number)
             if row["card_exp"]:
-                row["card_exp"] = later_month(row["card_exp"], before=before, after=before + shift)
-            writer.writerow(row)
+                moved["card_exp"] = later_month(row["card_exp"], before=before, after=before + shift)
+            writer.writerow(moved)
 
 
 def emulator_seed(path: Path) -> dict[str, Any]:
@@ -293,7 +293,8 @@ def _dates(ends_on: date, interval: Interval, number: int) -> dict[str, str]:
 
 
 def _method(number: int, ends_on: date, cast: Mapping[str, Any], chance: _Chance) -> dict[str, str]:
-    renews = cast.get("renews", not chance.percent(8))
+    # Each of the cast shows its one thing, which needs a renewal.
+    renews = cast.get("renews", bool(cast) or not chance.percent(8))
     usual = "paypal" if chance.percent(15) else "card"
     kind = cast.get("method", usual)
     if not renews and "method" not in cast and chance.percent(25):

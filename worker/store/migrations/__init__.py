@@ -10,6 +10,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import OperationalError
 
 from worker.errors import UnmigratedError, UnreachableError
+from worker.store.engine import database_url
 
 _HERE = Path(__file__).parent
 
@@ -32,9 +33,10 @@ def upgrade(url: str) -> tuple[str | None, str]:
     Several callers at once are harmless: an advisory lock lets one through at a time.
 
     Raises:
+        SettingsError: the address is none of PostgreSQL's.
         UnreachableError: the server does not answer.
     """
-    engine = create_engine(url)
+    engine = create_engine(database_url(url), connect_args={"connect_timeout": 5})
     try:
         before = current_revision(engine)
         with engine.connect() as connection:

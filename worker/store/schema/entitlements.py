@@ -19,7 +19,7 @@ LEFT JOIN configurations c ON c.subscription_id = s.id AND c.superseded_at IS NU
 LEFT JOIN terms t ON t.subscription_id = s.id AND t.number = s.term_number
 LEFT JOIN LATERAL (
     SELECT included FROM catalogue_allowances
-    WHERE package = coalesce(c.package, 'free') AND valid_from <= coalesce(t.starts_on, valid_from)
+    WHERE package = coalesce(c.package, 'free') AND valid_from <= coalesce(t.starts_on, CURRENT_DATE)
     ORDER BY valid_from DESC LIMIT 1
 ) allowed ON true
 """

@@ -1,0 +1,77 @@
+"""`odnowa account`: one customer as it stands now."""
+
+from typing import Annotated, Any
+
+import typer
+
+from worker.ops.options import Json
+
+ExternalId = Annotated[str, typer.Argument(help="The account's external id.", metavar="EXTERNAL_ID")]
+
+
+def account(external_id: ExternalId, *, as_json: Json = False) -> None:
+    """Show an account as it stands.
+
+    Details, package, term, payment method, credit, and what the chat product reads (R21).
+    """
+    from worker import boundary
+    from worker.errors import RefusedError
+    from worker.ops import show
+    from worker.ops.session import open_store
+    from worker.store import story
+
+    with open_store() as store, boundary.transaction(store.engine, "ops.account") as connection:
+        row = story.account(connection, external_id)
+        if row is None:
+            raise RefusedError(f"no account is called {external_id}")
+        credit = story.credit(connection, row.id)
+        read = story.entitlement(connection, external_id)
+        entitlement = {} if read is None else dict(read._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+    if as_json:
+        show.document({**row._mapping, "credit": credit, "entitlement": entitlement})  # noqa: SLF001 - as above
+        return
+    show.table(("", ""), _lines(row, credit, entitlement), title=f"Account {external_id}")
+
+
+def _lines(row: Any, credit: dict[str, int], entitlement: dict[str, Any]) -> list[tuple[str, str]]:
+    from worker.ops import show
+
+    address = ", ".join(part for part in (row.street, row.postcode, row.city, row.country) if part)
+    lines = [
+        ("company", row.company or ""),
+        ("address", address),
+        ("e-mail, language", f"{row.email}, {row.locale}"),
+        ("VAT number", row.vat_number or "none"),
+        ("currency", row.currency),
+        ("customer at the provider", row.provider_customer or "none"),
+        ("method", method_in_words(row)),
+        ("credit", ", ".join(show.money(minor, currency) for currency, minor in credit.items()) or "none"),
+    ]
+    if row.subscription_id is None:
+        lines.append(("subscription", "none"))
+    else:
+        lines += _of_subscription(row)
+    return [*lines, ("entitlement", show.facts(entitlement))]
+
+
+def _of_subscription(row: Any) -> list[tuple[str, str]]:
+    from worker.ops import show
+
+    renews = "renews" if row.auto_renew else "does not renew"
+    price, paid = (show.money(sum_minor, row.bought_in) for sum_minor in (row.agent_price_minor, row.paid_minor))
+    bought = f"{row.package} by the {row.interval}, {row.agents} agents at {price}"
+    return [
+        ("subscription", f"{row.subscription_id}, {row.status}, {renews}, anchor {row.anchor_on}"),
+        ("package", f"{bought}, {row.extra_conversations} extra conversations"),
+        ("term", f"{row.term_number}: {row.starts_on} to {row.ends_on}, paid {paid}"),
+    ]
+
+
+def method_in_words(row: Any) -> str:
+    """The method in use, as far as anybody may know it (R5b)."""
+    if row.method_type is None:
+        return "none"
+    if row.method_type != "card":
+        return str(row.method_type)
+    expiry = "" if row.exp_year is None else f", until {row.exp_month:02}/{row.exp_year}"
+    return f"{row.brand} ending in {row.last4 or '????'}{expiry}"

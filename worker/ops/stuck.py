@@ -1,0 +1,165 @@
+"""`odnowa stuck` and `odnowa requeue`: what cannot go on without a person, why, and another life for it."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from worker.ops.edge import say
+from worker.ops.options import By, Json, Limit, NeedsReason
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from worker.clock import Clock
+
+Items = Annotated[list[int] | None, typer.Option("--item", help="A dead item; may be repeated.", min=1)]
+Charges = Annotated[list[int] | None, typer.Option("--charge", help="A parked charge; may be repeated.", min=1)]
+Mails = Annotated[list[int] | None, typer.Option("--mail", help="A failed mail; may be repeated.", min=1)]
+AllDead = Annotated[bool, typer.Option("--all-dead", help="Every dead item.")]
+
+HELD_PAGE = "held"
+"""The runbook's heading for runs that wait for an operator."""
+
+
+def stuck(*, limit: Limit = 200, as_json: Json = False) -> None:
+    """List what cannot go on without a person, and why.
+
+    Parked and unanswered charges, dead items, held runs, failed mails; oldest first of each kind.
+    """
+    from worker import boundary
+    from worker.ops import show
+    from worker.ops.session import open_store
+
+    with open_store() as store:
+        with boundary.transaction(store.engine, "ops.stuck") as connection:
+            found = look(connection, store.clock, most=limit)
+        if as_json:
+            show.document(found)
+            return
+        rows = [
+            (
+                f"{one['kind']} {one['id']}",
+                one["state"],
+                one["about"],
+                one["reason"],
+                show.age(one["age_s"]),
+                one["next"],
+            )
+            for one in found
+        ]
+        show.table(("what", "state", "about", "reason", "for", "next step"), rows, title="Stuck", empty="nothing")
+
+
+def look(connection: "Connection", clock: "Clock", *, most: int) -> list[dict[str, Any]]:
+    """Everything that is stuck: kind, id, state, what it is about, reason, age, next step, runbook heading."""
+    from worker.store import operations
+
+    return [
+        *(_charge(row) for row in operations.stuck_charges(connection, now=clock.now(), most=most)),
+        *(_item(row) for row in operations.dead_items(connection, most=most)),
+        *(_run(row) for row in operations.held_runs(connection, most=most)),
+        *(_mail(row) for row in operations.failed_mails(connection, most=most)),
+    ]
+
+
+def _entry(row: Any, kind: str, *, state: str, about: str, reason: str, runbook: str, act: str) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "id": row.id,
+        "state": state,
+        "about": about,
+        "reason": reason,
+        "since": row.since,
+        "age_s": int(row.age_s),
+        "runbook": runbook,
+        "next": f'runbook "{runbook}"; {act}',
+    }
+
+
+def _charge(row: Any) -> dict[str, Any]:
+    about = f"{row.external_id}, subscription {row.subscription_id}, term {row.term_number}"
+    if row.parked_at is not None:
+        return _entry(
+            row,
+            "charge",
+            state=f"parked, {row.state}",
+            about=about,
+            reason=f"{row.parked_reason}: {row.parked_detail}" if row.parked_detail else row.parked_reason,
+            runbook=row.parked_reason,
+            act=f"odnowa requeue --charge {row.id}",
+        )
+    return _entry(
+        row,
+        "charge",
+        state=row.state,
+        about=about,
+        reason=f"the provider's answer is missing, read {row.checks} times",
+        runbook=row.state,
+        act="follow_payments asks again by itself",
+    )
+
+
+def _item(row: Any) -> dict[str, Any]:
+    return _entry(
+        row,
+        "item",
+        state="dead",
+        about=f"{row.job} for {row.business_date}, run {row.run_id}, {row.key}",
+        reason=f"{row.last_error} ({row.attempts} attempts)",
+        runbook=row.job,
+        act=f"odnowa requeue --item {row.id}",
+    )
+
+
+def _run(row: Any) -> dict[str, Any]:
+    return _entry(
+        row,
+        "run",
+        state="held",
+        about=f"{row.job} for {row.business_date}",
+        reason=row.held_reason,
+        runbook=HELD_PAGE,
+        act=f"odnowa release {row.id}",
+    )
+
+
+def _mail(row: Any) -> dict[str, Any]:
+    return _entry(
+        row,
+        "mail",
+        state="failed",
+        about=f"{row.external_id}, {row.kind} to {row.recipient or 'nobody yet'}",
+        reason=f"{row.last_answer or 'no answer'} ({row.attempts} attempts)",
+        runbook="deliver_mail",
+        act=f"odnowa requeue --mail {row.id}",
+    )
+
+
+def requeue(
+    *,
+    item: Items = None,
+    charge: Charges = None,
+    mail: Mails = None,
+    all_dead: AllDead = False,
+    reason: NeedsReason,
+    by: By,
+    as_json: Json = False,
+) -> None:
+    """Give what is stuck another life.
+
+    Dead items, parked charges, failed mails: all of those named, or none.
+    """
+    from worker.ops import requeueing, show
+    from worker.ops.session import open_runtime
+
+    chosen = requeueing.Chosen(items=item or (), charges=charge or (), mails=mail or (), all_dead=all_dead)
+    if chosen == requeueing.Chosen():
+        raise typer.BadParameter("name what to requeue: --item, --charge, --mail or --all-dead")
+    with open_runtime() as runtime:
+        done = requeueing.requeue(runtime, chosen, by=by, reason=reason)
+    if not done.rung:
+        say("Redis does not take messages; the scheduler will ring later, nothing is lost")
+    if as_json:
+        show.document(done)
+    else:
+        show.line(f"requeued: {len(done.items)} items, {len(done.charges)} charges, {len(done.mails)} mails")

@@ -1,0 +1,177 @@
+"""The demo: a month of nights on real parts, and our books held against the provider's journal at its end.
+
+`make demo`, or `python -m worker.sandbox.demo [--days 31]`. Exit code 0 when the books are equal, 1 on any
+difference, 130 after Ctrl-C. Afterwards `var/demo/` holds the mails, the invoices and the logs.
+"""
+
+import argparse
+import signal
+import sys
+import time
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy import text
+
+from worker.errors import OdnowaError
+from worker.ops.importing.catalogue_file import load_catalogue_file
+from worker.ops.importing.customers import import_customers
+from worker.ops.running import Ending, follow, start_run
+from worker.sandbox import demo_report, sample
+from worker.sandbox.books import compare
+from worker.sandbox.processes import CHECKOUT
+from worker.sandbox.stage import API_KEY, Stage
+
+DAYS = 31
+BY = "demo"
+MORNING = time_of_day(6, 0)
+EVENING = time_of_day(20, 0)
+NIGHT_JOBS = ("follow_payments", "renew", "suspend", "remind", "issue_invoices", "deliver_mail")
+EVENING_JOBS = ("follow_payments", "deliver_mail")
+JOB_LIMIT_S = 60.0
+POLL_S = 0.02
+LOST_ANSWER_EVERY = 7
+"""On every seventh day the answer of one confirmation is lost after the charge was made."""
+WORKERS_LIMIT_S = 30.0
+
+
+class DemoError(OdnowaError):
+    """The demo could not be played to its end."""
+
+
+def main(arguments: list[str]) -> int:
+    """Play the demo. Returns the process's exit code."""
+    parser = argparse.ArgumentParser(description="Play business days up to today and compare the books.")
+    parser.add_argument("--days", type=int, default=DAYS, help=f"business days to play (default {DAYS})")
+    parser.add_argument("--folder", type=Path, default=CHECKOUT / "var" / "demo", help="where everything is left")
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    console = Console(highlight=False)
+    started = time.monotonic()
+    try:
+        return _play(console, options.folder, days=options.days, started=started)
+    except OdnowaError as error:
+        console.print(f"[red]demo: {error}")
+        return 1
+    except KeyboardInterrupt:
+        console.print("interrupted; every process of the demo has ended")
+        return 130
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    del signum, frame
+    raise KeyboardInterrupt
+
+
+def _play(console: Console, folder: Path, *, days: int, started: float) -> int:
+    console.print(demo_report.opening(days))
+    with Stage(folder, database="odnowa_demo", shifted=True, overrides={"STRIPE_PACED": "false"}) as stage:
+        today = stage.runtime.clock.today()
+        first = today - timedelta(days=days - 1)
+        _go_to(stage, first, MORNING)
+        _fill(stage, first)
+        stage.start_workers(processes=2, threads=4)
+        _wait_for_workers(stage)
+        report = demo_report.Report(stage.runtime.engine)
+        with Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+        ) as progress:
+            task = progress.add_task("nights", total=days)
+            for number in range(days):
+                day = first + timedelta(days=number)
+                progress.update(task, description=f"{day:%a %d %b %Y}")
+                _night(stage, day, lose_an_answer=number % LOST_ANSWER_EVERY == LOST_ANSWER_EVERY - 1)
+                report.close_day(day)
+                progress.advance(task)
+        console.print(report.table())
+        books = compare(stage.runtime.engine, stage.emulator.journal())
+        invoices = _export_invoices(stage, folder / "invoices")
+        mails = len(list(stage.mails.glob("*.eml")))
+        console.print(demo_report.books_table(books))
+        console.print(demo_report.left_behind(folder, invoices=invoices, mails=mails))
+        return demo_report.verdict(console, books, stage.runtime.engine, seconds=time.monotonic() - started)
+
+
+def _fill(stage: Stage, go_live_on: date) -> None:
+    customers = stage.folder / "customers.csv"
+    sample.redate(sample.SAMPLE_CUSTOMERS, customers, from_on=sample.SAMPLE_GO_LIVE_ON, go_live_on=go_live_on)
+    seed = sample.emulator_seed(customers)
+    stage.emulator.seed(seed["customers"], seed["payment_methods"])
+    runtime = stage.runtime
+    load_catalogue_file(runtime.engine, sample.SAMPLE_CATALOGUE, BY)
+    imported = import_customers(
+        runtime.engine, customers, clock=runtime.clock, skip_bad=False, go_live_on=go_live_on, by=BY
+    )
+    if imported.refused:
+        raise DemoError(f"{imported.refused} rows of the sample were refused, first {imported.refusals[0]}")
+
+
+def _wait_for_workers(stage: Stage) -> None:
+    beats = text("SELECT count(*) FROM heartbeats WHERE kind = 'worker'")
+    deadline = time.monotonic() + WORKERS_LIMIT_S
+    while True:
+        with stage.runtime.engine.connect() as connection:
+            if connection.execute(beats).scalar_one():
+                return
+        if time.monotonic() > deadline:
+            raise DemoError(f"no worker came up; see {stage.folder / 'worker.log'}")
+        time.sleep(POLL_S)
+
+
+def _go_to(stage: Stage, day: date, at: time_of_day) -> None:
+    """Move all clocks to a wall-clock time of a day in the seller's zone."""
+    wanted = datetime.combine(day, at, stage.runtime.clock.zone).astimezone(UTC)
+    now = datetime.fromtimestamp(time.time(), UTC)  # noqa: TID251 - the real time, from which the shift is counted
+    stage.set_shift(round((wanted - now).total_seconds()))
+
+
+def _night(stage: Stage, day: date, *, lose_an_answer: bool) -> None:
+    _go_to(stage, day, MORNING)
+    if lose_an_answer:
+        stage.emulator.fault("drop_after_execution", "payment_intents.confirm", times=1)
+    for job in NIGHT_JOBS:
+        _run(stage, job, day)
+    _customers_act(stage, day)
+    _go_to(stage, day, EVENING)
+    for job in EVENING_JOBS:
+        _run(stage, job, day)
+
+
+def _run(stage: Stage, job: str, day: date) -> None:
+    run = start_run(stage.runtime, job, business_date=day, by=BY)
+    ended = follow(stage.runtime, run.run_id, timeout_s=JOB_LIMIT_S, poll_s=POLL_S)
+    if ended.state is not Ending.DONE:
+        raise DemoError(f"{job} of {day} ended {ended.state.value}: {ended.because or dict(ended.counts)}")
+
+
+_ASKED = text("""
+    SELECT c.provider_intent FROM charges c
+    WHERE c.state = 'declined' AND c.decline_kind = 'needs_action' AND c.first_declined_on = :day AND c.id % 2 = 0
+""")
+
+
+def _customers_act(stage: Stage, day: date) -> None:
+    """Every second customer whose bank asks for a confirmation gives it during the day; the others never do."""
+    with stage.runtime.engine.connect() as connection:
+        intents = list(connection.execute(_ASKED, {"day": day}).scalars())
+    for intent in intents:
+        stage.emulator.approve_at_bank(intent, api_key=API_KEY)
+
+
+def _export_invoices(stage: Stage, folder: Path) -> int:
+    folder.mkdir()
+    query = text("SELECT i.number, d.pdf FROM invoices i JOIN invoice_documents d ON d.invoice_id = i.id")
+    count = 0
+    with stage.runtime.engine.connect() as connection:
+        for row in connection.execute(query):
+            (folder / f"{row.number}.pdf").write_bytes(bytes(row.pdf))
+            count += 1
+    return count
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
