@@ -30,9 +30,9 @@ class Settings(BaseSettings):
     stripe_api_base: str = "https://api.stripe.com"
     stripe_timeout_s: float = Field(default=10, gt=0, le=60)
     stripe_calls_per_second: float = Field(
-        default=24.5, gt=0, description="per endpoint, all workers together; 0.5 below 25"
+        default=23.5, gt=0, description="per endpoint, all workers together; below the 25 allowed, for jitter"
     )
-    stripe_connections: int = Field(default=12, ge=1, description="calls at once per process")
+    stripe_connections: int = Field(default=24, ge=1, description="calls at once per process; one second of them")
     stripe_paced: bool = Field(default=True, description="off only for a provider without limits, as in the bench")
 
     # Mail
@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     rule_replay_limit_hours: int = Field(default=23, ge=1, le=23)
 
     # The queue
-    item_size_max: int = Field(default=100, ge=1, le=500)
+    item_size_max: int = Field(default=50, ge=1, le=500)
     micro_batch_max: int = Field(default=25, ge=1, le=25)
     lease_s: int = Field(default=30, ge=5)
     item_attempts_max: int = Field(default=12, ge=1)

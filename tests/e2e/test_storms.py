@@ -12,6 +12,7 @@ import redis
 from tests.e2e.conftest import MakeStage
 from tests.support.nights import books, due_day, number, plan, rows, succeeded, until, until_quiet
 from worker.sandbox.crowd import SUM_MINOR, gather
+from worker.sandbox.servers import PrivateRedis
 from worker.sandbox.stage import Stage
 
 DAY = 1000
@@ -107,3 +108,29 @@ def test_a_lost_answer_is_settled_by_reading_back(make_stage: MakeStage) -> None
     took = until_quiet(stage, limit_s=RESTART_LIMIT_S)
     assert took < RESTART_LIMIT_S
     _demand_whole_day(stage)
+
+
+def _take_redis_away(make_stage: MakeStage, *, seconds: float) -> Stage:
+    """Stop a Redis of the test's own in the middle of a day, and start it again, empty."""
+    with PrivateRedis() as server:
+        stage = _begin(make_stage, redis_url=server.url(0))
+        stage.start_workers()
+        plan(stage, "renew", due_day(stage))
+        until(lambda: succeeded(stage) >= DAY // 5, limit_s=60, what="a fifth of the day")
+        server.stop()
+        time.sleep(seconds)
+        server.start()
+        until_quiet(stage, limit_s=RESTART_LIMIT_S)
+        _demand_whole_day(stage)
+    return stage
+
+
+@pytest.mark.timeout(150)
+def test_redis_may_be_away_for_a_while(make_stage: MakeStage) -> None:
+    _take_redis_away(make_stage, seconds=10)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_redis_may_be_away_for_100_seconds(make_stage: MakeStage) -> None:
+    _take_redis_away(make_stage, seconds=100)

@@ -1,5 +1,7 @@
 """An operator at a terminal: the real command line on real servers, with settings of its own."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -9,6 +11,7 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner, Result
 
 from settings import Settings
+from tests.support.processes import CHECKOUT
 from worker.ops.app import app
 from worker.runtime import Runtime, make_runtime
 
@@ -44,6 +47,31 @@ def odnowa(engine: Engine, environment: dict[str, str], tmp_path: Path, monkeypa
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
+
+    return run
+
+
+class Shell(Protocol):
+    """Runs a command line as a process of its own; keyword arguments change variables."""
+
+    def __call__(self, line: str, **changes: str) -> "subprocess.CompletedProcess[str]": ...
+
+
+@pytest.fixture
+def shell(engine: Engine, environment: dict[str, str], tmp_path: Path) -> Shell:
+    """The command line as the shell starts it, on an emptied database."""
+    del engine
+
+    def run(line: str, **changes: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "worker.ops.app", *line.split()],
+            env={**environment, **changes, "PYTHONPATH": str(CHECKOUT)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
 
     return run
 

@@ -1,18 +1,14 @@
 """Bad input of every kind: one line, an exit code, no traceback, nothing written."""
 
 import os
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
-from tests.ops.conftest import Odnowa
+from tests.ops.conftest import Odnowa, Shell
 from tests.support.builders import counts, subscriber
-from tests.support.processes import CHECKOUT
 from tests.support.servers import own_database
 from tests.support.work import charge, item
 from worker.runtime import Runtime
@@ -124,7 +120,7 @@ def test_settings_that_a_run_needs(
 
 
 @pytest.fixture(scope="module")
-def unmigrated(postgres_server: str) -> "object":
+def unmigrated(postgres_server: str) -> Iterator[str]:
     with own_database(postgres_server, f"odnowa_unmigrated_{os.getpid()}") as url:
         yield url
 
@@ -148,27 +144,6 @@ def test_one_that_is_not_stuck_keeps_all_others_where_they_are(odnowa: Odnowa, e
     assert counts(engine) == before
 
 
-@pytest.fixture
-def process(
-    engine: Engine, environment: dict[str, str], tmp_path: Path
-) -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    """The command line as the shell starts it."""
-    del engine
-
-    def run(line: str, **changes: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "worker.ops.app", *line.split()],
-            env={**environment, **changes, "PYTHONPATH": str(CHECKOUT)},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return run
-
-
 @pytest.mark.parametrize(
     ("line", "changes", "code", "words"),
     [
@@ -179,13 +154,13 @@ def process(
     ],
 )
 def test_what_the_shell_is_told(
-    process: Callable[..., "subprocess.CompletedProcess[str]"],
+    shell: Shell,
     line: str,
     changes: dict[str, str],
     code: int,
     words: str,
 ) -> None:
-    done = process(line, **changes)
+    done = shell(line, **changes)
     assert (done.returncode, done.stdout) == (code, "")
     one_line(done.stderr, words)
 

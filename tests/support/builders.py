@@ -1,7 +1,7 @@
 """Builders of rows, one per noun, valid by default: plain inserts, so that a test says only what it is about."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -213,50 +213,12 @@ def subscription(
     of = calendar.term(
         anchor_on=anchor_on, anchor_number=anchor_number, interval=Interval(interval), number=term_number
     )
-    subscription_id = insert(
-        engine,
-        "subscriptions",
+    blocks = extra_conversations // conversation_block
+    wanted = Subscriber(
         account_id=account_id,
-        status=status,
-        auto_renew=auto_renew,
-        interval=interval,
-        anchor_on=anchor_on,
-        anchor_number=anchor_number,
-        term_number=term_number,
-        paid_until=of.ends_on,
-        first_paid_on=of.starts_on,
-    )
-    configuration_id = insert(
-        engine,
-        "configurations",
-        subscription_id=subscription_id,
-        package=package,
-        interval=interval,
-        currency=currency,
-        agents=agents,
-        extra_conversations=extra_conversations,
-        conversation_block=conversation_block,
-        agent_price_minor=agent_price_minor,
-        conversation_price_minor=conversation_price_minor,
-    )
-    list_minor = agents * agent_price_minor + extra_conversations // conversation_block * conversation_price_minor
-    insert(
-        engine,
-        "terms",
-        subscription_id=subscription_id,
-        number=term_number,
-        starts_on=of.starts_on,
-        ends_on=of.ends_on,
-        configuration_id=configuration_id,
-        paid_minor=list_minor,
-        currency=currency,
-        origin="import",
-    )
-    return Subscriber(
-        account_id=account_id,
-        external_id=rows(engine, "SELECT external_id FROM accounts WHERE id = :id", id=account_id)[0]["external_id"],
-        subscription_id=subscription_id,
-        configuration_id=configuration_id,
+        external_id=rows(engine, "SELECT external_id AS x FROM accounts WHERE id = :id", id=account_id)[0]["x"],
+        subscription_id=0,
+        configuration_id=0,
         method_id=method_id,
         package=package,
         interval=interval,
@@ -271,8 +233,51 @@ def subscription(
         term_number=term_number,
         starts_on=of.starts_on,
         ends_on=of.ends_on,
-        list_minor=list_minor,
+        list_minor=agents * agent_price_minor + blocks * conversation_price_minor,
     )
+    return _inserted(engine, wanted, auto_renew=auto_renew, status=status)
+
+
+def _inserted(engine: Engine, wanted: Subscriber, *, auto_renew: bool, status: str) -> Subscriber:
+    subscription_id = insert(
+        engine,
+        "subscriptions",
+        account_id=wanted.account_id,
+        status=status,
+        auto_renew=auto_renew,
+        interval=wanted.interval,
+        anchor_on=wanted.anchor_on,
+        anchor_number=wanted.anchor_number,
+        term_number=wanted.term_number,
+        paid_until=wanted.ends_on,
+        first_paid_on=wanted.starts_on,
+    )
+    configuration_id = insert(
+        engine,
+        "configurations",
+        subscription_id=subscription_id,
+        package=wanted.package,
+        interval=wanted.interval,
+        currency=wanted.currency,
+        agents=wanted.agents,
+        extra_conversations=wanted.extra_conversations,
+        conversation_block=wanted.conversation_block,
+        agent_price_minor=wanted.agent_price_minor,
+        conversation_price_minor=wanted.conversation_price_minor,
+    )
+    insert(
+        engine,
+        "terms",
+        subscription_id=subscription_id,
+        number=wanted.term_number,
+        starts_on=wanted.starts_on,
+        ends_on=wanted.ends_on,
+        configuration_id=configuration_id,
+        paid_minor=wanted.list_minor,
+        currency=wanted.currency,
+        origin="import",
+    )
+    return replace(wanted, subscription_id=subscription_id, configuration_id=configuration_id)
 
 
 def subscriber(

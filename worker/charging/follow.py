@@ -23,7 +23,8 @@ from worker.store import attempts, provider
 PAGES_MAX = 20
 """Pages in one item; the next minute goes on."""
 OVERLAP = timedelta(seconds=60)
-"""The cursor stays this far behind the newest event: events may become visible out of order."""
+"""The cursor stays this far behind the present: events may become visible out of order. Not behind the newest event,
+which a burst would never let it pass, and after which the last ones would be read for ever."""
 BACK_AT_FIRST = timedelta(days=1)
 
 
@@ -88,8 +89,8 @@ def _is_news(verdict: Verdict) -> bool:
 
 
 def _move_cursor(runtime: Runtime, lease: Lease, events: Sequence[ProviderEvent]) -> None:
-    newest = events[-1].created_at
-    old = [event for event in events if newest - event.created_at >= OVERLAP]
+    now = runtime.clock.now()
+    old = [event for event in events if now - event.created_at >= OVERLAP]
     if old:
         with boundary.transaction(runtime.engine, "follow.move") as connection:
             fence(connection, lease)

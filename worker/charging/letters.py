@@ -95,7 +95,8 @@ def mail_of_decline(
     return NewMail(
         account_id=row.account_id,
         kind=mail_kind,
-        subject_key=f"charge:{row.id}:declined:{today:%Y%m%d}",
+        # with the attempt, since a new method may be refused on the same day, and each refusal is told (R8b)
+        subject_key=f"charge:{row.id}:declined:{today:%Y%m%d}:{row.attempts}",
         data=data,
         subscription_id=row.subscription_id,
         useless_on=suspends_on + timedelta(days=1),

@@ -35,6 +35,9 @@ def charge(runtime: Runtime, lease: Lease) -> Counter[str]:
     pricing = price_planned(runtime, lease)
     counts = Counter({"priced": len(pricing.frozen), "unwanted": len(pricing.unwanted), "parked": len(pricing.parked)})
     with boundary.transaction(runtime.engine, "charging.states") as connection:
+        fence(connection, lease)
+        now, today = runtime.clock.now(), runtime.clock.today()
+        charges.park_ended_terms(connection, lease.ids, item=lease.item_id, today=today, now=now)
         states = charges.states(connection, lease.ids, item=lease.item_id)
     lost = [charge_id for charge_id, state in states.items() if state in {"confirming", "unknown", "processing"}]
     counts += recover(runtime, lease, lost)

@@ -26,7 +26,9 @@ def suspend(
 ) -> list[NewMail]:
     """End the service of live subscriptions whose term is over; returns the mails that say so."""
     rows = subscriptions.suspend(connection, subscription_ids, today=today)
-    settlement.end_notices(connection, [row.id for row in rows], because="suspended", now=now)
+    ended = [row.id for row in rows]
+    settlement.end_notices(connection, ended, because="suspended", now=now)
+    settlement.withdraw_mails(connection, ended, because="the account was suspended first")
     return [
         NewMail(
             account_id=row.account_id,

@@ -48,7 +48,7 @@ def planner(runtime: Runtime) -> Planner:
 def deliver_mail(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
     """Send one batch. Raises UnreachableError when the mail server cannot be reached or takes no mail from us."""
     with boundary.transaction(runtime.engine, "mail.to_send") as connection:
-        rows = mails.to_send(connection, lease.ids, item=lease.item_id)
+        rows = mails.to_send(connection, lease.ids, item=lease.item_id, now=runtime.clock.now())
     counts: Counter[str] = Counter()
     with runtime.mailer() as mailer:
         for row in rows:

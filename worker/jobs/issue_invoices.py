@@ -63,6 +63,7 @@ def issue_invoices(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
 def _issue(runtime: Runtime, lease: Lease) -> int:
     with boundary.transaction(runtime.engine, "invoices.issue") as connection:
         fence(connection, lease)
+        invoices.lock_issuing(connection)
         rows = invoices.to_invoice(connection, lease.ids)
         today = runtime.clock.today()
         sound, faulty = _check(runtime, rows, today=today)

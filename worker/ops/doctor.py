@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from worker.errors import SettingsError
 from worker.ops.edge import ExitCode, explained
 from worker.ops.options import Json
 
@@ -60,8 +61,8 @@ def examine() -> Iterator[Finding]:
 
     try:
         settings = load_settings()
-    except ValueError as error:
-        yield Finding("settings", ok=False, seen=explained(error) or "unreadable", advice="correct that variable")
+    except SettingsError as error:
+        yield Finding("settings", ok=False, seen=str(error), advice="correct that variable")
         return
     for name, check, advice in _CHECKS:
         yield _examined(name, check, advice, settings)

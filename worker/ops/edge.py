@@ -28,8 +28,6 @@ EXIT_CODES = (
     "Exit codes: 0 done; 1 refused, or an error; 2 wrong usage; 3 items are dead; 4 charges are parked; "
     "5 the time limit came first; 6 the run is held; 7 no worker is alive."
 )
-
-
 NO_PERMISSION = "42501"
 """PostgreSQL's code for a right that the user of DATABASE_URL lacks."""
 
@@ -81,10 +79,6 @@ def explained(error: BaseException) -> str | None:
         return _one_line(str(error))
     if isinstance(error, OSError) and error.filename is not None:
         return _one_line(f"{error.filename}: {error.strerror}")
-    from pydantic import ValidationError
-
-    if isinstance(error, ValidationError):
-        return _one_line("; ".join(_of_setting(dict(one)) for one in error.errors()))
     return _of_database(error)
 
 
@@ -100,11 +94,6 @@ def _of_database(error: BaseException) -> str | None:
         # without a state of its own the server never spoke
         return _one_line(f"the database {'does not answer' if state is None else 'gave up'}: {error.orig}")
     return _one_line(f"the database refuses: {error.orig}") if state == NO_PERMISSION else None
-
-
-def _of_setting(error: dict[str, Any]) -> str:
-    name = "_".join(str(part) for part in error["loc"][:1]).upper() or "the settings"
-    return f"{name}: {error['msg']}"
 
 
 def _one_line(words: str) -> str:

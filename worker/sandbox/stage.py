@@ -36,6 +36,7 @@ class Stage:
         shifted: whether all processes take their time from a file that `set_shift` writes.
         overrides: settings of all processes, by their environment names.
         emulator_flags: extra flags of the emulator.
+        redis_url: a Redis to use instead of a private or given one.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Stage:
         shifted: bool = False,
         overrides: Mapping[str, str] | None = None,
         emulator_flags: tuple[str, ...] = (),
+        redis_url: str | None = None,
     ) -> None:
         self.folder = folder
         self.mails = folder / "mails"
@@ -53,6 +55,7 @@ class Stage:
         self._clock_file = folder / "clock" if shifted else None
         self._overrides = dict(overrides or {})
         self._emulator_flags = emulator_flags
+        self._redis_url = redis_url
         self._stack = ExitStack()
         self.processes: list[subprocess.Popen[bytes]] = []
 
@@ -73,7 +76,7 @@ class Stage:
     def _open(self) -> None:
         given = load_settings()
         database = self._own_database(given.database_url) if given.database_url else self._private_database()
-        redis_url = given.redis_url or self._stack.enter_context(PrivateRedis()).url(0)
+        redis_url = self._redis_url or given.redis_url or self._stack.enter_context(PrivateRedis()).url(0)
         if self._clock_file is not None:
             self._clock_file.write_text("0", encoding="ascii")
         self._stack.callback(lambda: end(self.processes))

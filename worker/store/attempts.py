@@ -11,21 +11,22 @@ from worker.store.claims import FREE
 _TO_CREATE = text("""
     SELECT c.id, c.uid, c.amount_minor, c.currency, a.provider_customer, a.external_id, c.term_number
     FROM charges c JOIN accounts a ON a.id = c.account_id
-    WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.state = 'priced' AND c.amount_minor > 0
+    WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.state IN ('priced', 'declined') AND c.amount_minor > 0
       AND c.parked_at IS NULL AND c.provider_intent IS NULL
     ORDER BY c.id
 """)
 
 
 def to_create(connection: Connection, ids: Sequence[int], *, item: int) -> Sequence[Row[Any]]:
-    """Priced charges that still lack a PaymentIntent."""
+    """Charges that still lack a PaymentIntent: just priced, or declined because the account had no customer there."""
     return connection.execute(_TO_CREATE, {"ids": list(ids), "item": item}).all()
 
 
 _SET_INTENTS = text("""
-    UPDATE charges c SET provider_intent = v.intent, state = 'created'
+    UPDATE charges c
+    SET provider_intent = v.intent, state = CASE c.state WHEN 'priced' THEN 'created' ELSE c.state END
     FROM unnest(cast(:ids AS bigint[]), cast(:intents AS text[])) AS v (id, intent)
-    WHERE c.id = v.id AND c.state = 'priced' AND c.provider_intent IS NULL
+    WHERE c.id = v.id AND c.state IN ('priced', 'declined') AND c.provider_intent IS NULL
 """)
 
 

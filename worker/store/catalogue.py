@@ -52,7 +52,8 @@ def save_prices(connection: Connection, prices: Sequence[Price]) -> int:
     ]
     if not rows:
         return 0
-    return connection.execute(insert(catalogue_prices).values(rows).on_conflict_do_nothing()).rowcount
+    added = insert(catalogue_prices).values(rows).on_conflict_do_nothing()
+    return len(connection.execute(added.returning(catalogue_prices.c.package)).all())
 
 
 def save_allowances(connection: Connection, allowances: Sequence[Allowance]) -> int:
@@ -69,4 +70,5 @@ def save_allowances(connection: Connection, allowances: Sequence[Allowance]) -> 
     ]
     if not rows:
         return 0
-    return connection.execute(insert(catalogue_allowances).values(rows).on_conflict_do_nothing()).rowcount
+    added = insert(catalogue_allowances).values(rows).on_conflict_do_nothing()
+    return len(connection.execute(added.returning(catalogue_allowances.c.package)).all())

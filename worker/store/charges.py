@@ -85,6 +85,19 @@ def states(connection: Connection, ids: Sequence[int], *, item: int) -> dict[int
     return {row.id: row.state for row in rows}
 
 
+_TERM_OVER = text("""
+    UPDATE charges SET parked_at = :now, parked_reason = 'term_already_over',
+           parked_detail = 'term ' || starts_on || ' to ' || ends_on || ' was over before it was charged (R8d)'
+    WHERE id = ANY(:ids) AND work_item_id = :item AND parked_at IS NULL
+      AND state IN ('priced', 'created', 'declined') AND ends_on <= :today
+""")
+
+
+def park_ended_terms(connection: Connection, ids: Sequence[int], *, item: int, today: date, now: datetime) -> None:
+    """Set aside charges that were priced in time and whose term has ended since: it is never charged (R8d)."""
+    connection.execute(_TERM_OVER, {"ids": list(ids), "item": item, "today": today, "now": now})
+
+
 _LOCK_ACCOUNTS = text("""
     SELECT a.id FROM accounts a WHERE a.id IN (SELECT account_id FROM charges WHERE id = ANY(:ids))
     ORDER BY a.id FOR UPDATE

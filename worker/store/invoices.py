@@ -24,6 +24,17 @@ def uninvoiced(connection: Connection, *, only: int | None) -> list[int]:
     return list(connection.execute(_UNINVOICED, {"only": only}).scalars())
 
 
+ISSUING_LOCK = 7_206_313
+"""One issuer at a time, so that numbers follow the order of dates and nobody invoices a charge twice."""
+
+_LOCK = text("SELECT pg_advisory_xact_lock(:lock)")
+
+
+def lock_issuing(connection: Connection) -> None:
+    """Wait for other issuers; whoever reads the day after this never dates a number before an earlier one."""
+    connection.execute(_LOCK, {"lock": ISSUING_LOCK})
+
+
 _TO_INVOICE = text(f"""
     SELECT c.id, c.account_id, c.subscription_id, c.term_number, c.paid_on, c.starts_on, c.ends_on, c.currency,
            c.net_minor, c.vat_minor, c.gross_minor, c.credit_used_minor, c.amount_minor, c.frozen,
@@ -39,7 +50,7 @@ _TO_INVOICE = text(f"""
 
 
 def to_invoice(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
-    """Lock paid charges without an invoice and read all that it prints; two issuers wait for each other here."""
+    """Lock paid charges without an invoice and read all that it prints; issuing is locked before."""
     return connection.execute(_TO_INVOICE, {"ids": list(ids)}).all()
 
 

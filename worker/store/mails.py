@@ -72,14 +72,15 @@ _TO_SEND = text("""
     LEFT JOIN invoices i ON i.id = m.invoice_id
     LEFT JOIN LATERAL (
         SELECT pdf FROM invoice_documents WHERE invoice_id = i.id ORDER BY template_version DESC LIMIT 1) d ON true
-    WHERE m.id = ANY(:ids) AND m.state = 'waiting' AND (m.work_item_id = :item OR m.work_item_id IS NULL)
+    WHERE m.id = ANY(:ids) AND m.state = 'waiting' AND m.not_before <= :now
+      AND (m.work_item_id = :item OR m.work_item_id IS NULL)
     ORDER BY m.id
 """)
 
 
-def to_send(connection: Connection, ids: Sequence[int], *, item: int) -> Sequence[Row[Any]]:
-    """The mails of an item with address and language of this moment (R16)."""
-    return connection.execute(_TO_SEND, {"ids": list(ids), "item": item}).all()
+def to_send(connection: Connection, ids: Sequence[int], *, item: int, now: datetime) -> Sequence[Row[Any]]:
+    """The mails of an item with address and language of this moment (R16); those deferred meanwhile wait."""
+    return connection.execute(_TO_SEND, {"ids": list(ids), "item": item, "now": now}).all()
 
 
 _SENT = text("""

@@ -25,7 +25,7 @@ _ENDINGS = text(f"""
                  WHERE w >= s.paid_until - cast(:today AS date)))
            OR NOT EXISTS (
              SELECT 1 FROM notices n WHERE n.subscription_id = s.id AND n.kind = 'term_ending'
-             AND n.term_number = s.term_number))
+             AND n.term_number = s.term_number AND n.withdrawn_at IS NULL))
     ORDER BY s.id
 """)  # noqa: S608 - see above
 

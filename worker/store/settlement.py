@@ -65,7 +65,7 @@ _END_NOTICES = text("""
 """)
 
 _USELESS_MAILS = text("""
-    UPDATE mails SET state = 'withdrawn', last_answer = 'the charge succeeded first'
+    UPDATE mails SET state = 'withdrawn', last_answer = :because
     WHERE subscription_id = ANY(:subscriptions) AND state = 'waiting'
       AND kind IN ('term_ending', 'card_expiring', 'payment_declined', 'payment_method_refused',
                    'authentication_needed')
@@ -81,8 +81,13 @@ def succeed(connection: Connection, ids: Sequence[int], *, now: datetime, today:
     connection.execute(_RENEW_SUBSCRIPTIONS, settled)
     connection.execute(_CARRY, settled)
     end_notices(connection, subscriptions, because="paid", now=now)
-    connection.execute(_USELESS_MAILS, {"subscriptions": subscriptions})
+    withdraw_mails(connection, subscriptions, because="the charge succeeded first")
     return rows
+
+
+def withdraw_mails(connection: Connection, subscriptions: Sequence[int], *, because: str) -> None:
+    """Take back unsent mails that ask for what is no longer asked for, such as a payment that was made or given up."""
+    connection.execute(_USELESS_MAILS, {"subscriptions": list(subscriptions), "because": because})
 
 
 def end_notices(connection: Connection, subscriptions: Sequence[int], *, because: str, now: datetime) -> None:
@@ -92,7 +97,8 @@ def end_notices(connection: Connection, subscriptions: Sequence[int], *, because
 
 _TO_DECLINE = text("""
     SELECT c.id, c.uid, c.account_id, c.subscription_id, c.first_declined_on, c.amount_minor, c.currency, c.state,
-           f.package, b.company, m.brand, m.last4, m.type AS method_type
+           f.package, b.company, m.brand, m.last4, m.type AS method_type,
+           (SELECT count(*) FROM attempts t WHERE t.charge_id = c.id) AS attempts
     FROM charges c
     JOIN configurations f ON f.subscription_id = c.subscription_id AND f.superseded_at IS NULL
     JOIN billing_details b ON b.account_id = c.account_id AND b.superseded_at IS NULL
@@ -143,14 +149,19 @@ def wait(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
 
 
 _STEP_BACK = text("""
-    UPDATE charges
-    SET state = CASE WHEN first_declined_on IS NULL THEN 'created' ELSE 'declined' END, check_after = NULL
+    UPDATE charges c
+    SET state = CASE WHEN first_declined_on IS NULL THEN 'created' ELSE 'declined' END, check_after = NULL,
+        last_method_id = (SELECT t.payment_method_id FROM attempts t WHERE t.charge_id = c.id AND t.state <> 'void'
+                          ORDER BY t.number DESC LIMIT 1)
     WHERE id = ANY(:ids) AND state = 'confirming'
 """)
 
 
 def step_back(connection: Connection, ids: Sequence[int]) -> None:
-    """The confirmation was certainly not executed: the charge stands where it stood before it."""
+    """The confirmation was certainly not executed: the charge stands where it stood before it.
+
+    Its attempts are answered already: the method of a void one counts as not tried, so a new method stays due.
+    """
     if ids:
         connection.execute(_STEP_BACK, {"ids": list(ids)})
 

@@ -67,18 +67,7 @@ def import_customers(
             return report
         importing.set_go_live(connection, go_live.record_on)
         began_again = importing.begin_again(connection, go_live.record_on) if go_live.moved else 0
-        details: dict[str, object] = {
-            "file": report.file,
-            "rows": report.rows,
-            "imported": report.imported,
-            "live": report.live,
-            "suspended": report.suspended,
-            "unchanged": report.unchanged,
-            "refused": report.refused,
-            "incomplete": report.incomplete,
-            "go_live_on": go_live.record_on.isoformat(),
-            "live_from": go_live.live_from.isoformat(),
-        }
+        details = _details(report, go_live)
         if go_live.moved:
             details |= {"go_live_was": str(recorded_on), "began_again": began_again}
         importing.note_import(connection, by=by, act="import", details=details)
@@ -145,6 +134,21 @@ class _Import:
                 yield checked
             else:
                 self._log.add(checked)
+
+
+def _details(report: ImportReport, go_live: GoLive) -> dict[str, object]:
+    return {
+        "file": report.file,
+        "rows": report.rows,
+        "imported": report.imported,
+        "live": report.live,
+        "suspended": report.suspended,
+        "unchanged": report.unchanged,
+        "refused": report.refused,
+        "incomplete": report.incomplete,
+        "go_live_on": go_live.record_on.isoformat(),
+        "live_from": go_live.live_from.isoformat(),
+    }
 
 
 def _in_sets(rows: Iterable[CustomerRow]) -> Iterator[list[CustomerRow]]:

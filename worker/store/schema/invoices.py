@@ -40,7 +40,7 @@ invoices = Table(
     metadata,
     identity(),
     reference("account_id", "accounts"),
-    reference("charge_id", "charges", index=False),
+    reference("charge_id", "charges"),
     Column("kind", Text, nullable=False),
     Column("series", Text, nullable=False),
     Column("year", Integer, nullable=False),

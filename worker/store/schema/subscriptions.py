@@ -105,7 +105,7 @@ notices = Table(
     metadata,
     identity(),
     reference("account_id", "accounts"),
-    reference("subscription_id", "subscriptions", index=False),
+    reference("subscription_id", "subscriptions"),
     Column("kind", Text, nullable=False),
     Column("term_number", Integer, nullable=False),
     Column("ends_on", Date, nullable=False),

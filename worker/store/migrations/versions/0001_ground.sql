@@ -289,6 +289,8 @@ CREATE TABLE notices (
 
 CREATE INDEX notices_account_id_idx ON notices (account_id);
 
+CREATE INDEX notices_subscription_id_idx ON notices (subscription_id);
+
 CREATE UNIQUE INDEX notices_standing_key ON notices (subscription_id, kind, term_number) WHERE withdrawn_at IS NULL;
 
 CREATE TABLE charges (
@@ -489,6 +491,8 @@ CREATE UNIQUE INDEX invoices_series_key ON invoices (series, year, sequence);
 CREATE UNIQUE INDEX invoices_charge_key ON invoices (charge_id) WHERE kind = 'invoice';
 
 CREATE INDEX invoices_account_id_idx ON invoices (account_id);
+
+CREATE INDEX invoices_charge_id_idx ON invoices (charge_id);
 
 COMMENT ON COLUMN invoices.snapshot IS 'everything printed';
 

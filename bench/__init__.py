@@ -1,0 +1,1 @@
+"""Reproducible measurements; none of them runs with the tests."""

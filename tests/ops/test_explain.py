@@ -1,0 +1,130 @@
+"""`odnowa explain` and `odnowa account`: one customer's whole story, and how it stands."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine
+
+from tests.ops.conftest import Odnowa
+from tests.support.builders import Subscriber, catalogue, insert, subscriber, update
+from tests.support.work import attempt, charge, invoice, mail, notice
+
+BOUGHT = datetime(2026, 2, 15, 9, tzinfo=UTC)
+
+
+def at(days: float) -> datetime:
+    return BOUGHT + timedelta(days=days)
+
+
+def a_life(engine: Engine) -> Subscriber:
+    """A renewal that was declined, mailed about, paid at the second try and invoiced; then a notice and a note."""
+    one = subscriber(engine, external_id="shop-1", credit_minor=250)
+    with engine.begin() as connection:
+        for table in ("accounts", "billing_details", "payment_methods", "subscriptions", "configurations"):
+            connection.exec_driver_sql(f"UPDATE {table} SET created_at = '{BOUGHT}'")  # noqa: S608 - names from above
+        connection.exec_driver_sql(f"UPDATE terms SET created_at = '{BOUGHT}'")  # noqa: S608 - a constant
+        connection.exec_driver_sql(f"UPDATE credit_entries SET created_at = '{BOUGHT}'")  # noqa: S608 - a constant
+    paid = charge(engine, one, state="succeeded", paid_at=at(29.1), created_at=at(28))
+    attempt(engine, paid, one, sent_at=at(28.01), sent_on=at(28).date())
+    attempt(engine, paid, one, state="succeeded", sent_at=at(29.05), sent_on=at(29).date())
+    mailed = mail(engine, one.account_id, state="sent", subscription_id=one.subscription_id)
+    update(engine, "mails", mailed, created_at=at(28.02), sent_at=at(28.03))
+    invoice(engine, paid, one)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE invoices SET created_at = '{at(29.2)}'")  # noqa: S608 - a constant
+        connection.exec_driver_sql(f"UPDATE terms SET created_at = '{at(29.11)}' WHERE number = 1")  # noqa: S608 - a constant
+    noticed = notice(engine, one, created_at=at(40))
+    update(engine, "notices", noticed, withdrawn_at=at(41), withdrawn_because="paid")
+    written = {"created_at": at(42), "actor": "jana", "act": "run", "reason": "asked"}
+    insert(engine, "audit_log", subscription_id=one.subscription_id, **written)
+    return one
+
+
+def told(odnowa: Odnowa, name: str) -> list[dict[str, Any]]:
+    result = odnowa("explain", name, "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    events: list[dict[str, Any]] = json.loads(result.stdout)["events"]
+    return events
+
+
+def test_the_story_is_whole_and_in_order(odnowa: Odnowa, engine: Engine) -> None:
+    one = a_life(engine)
+    stranger = subscriber(engine, external_id="shop-2")
+    charge(engine, stranger)
+    mail(engine, stranger.account_id)
+    events = told(odnowa, "shop-1")
+    assert [event["kind"] for event in events] == [
+        "account",
+        "billing_details",
+        "payment_method",
+        "subscription",
+        "configuration",
+        "term",
+        "credit",
+        "charge",
+        "attempt",
+        "mail",
+        "attempt",
+        "paid",
+        "term",
+        "invoice",
+        "notice",
+        "notice_withdrawn",
+        "audit",
+    ]
+    assert [event["at"] for event in events] == sorted(event["at"] for event in events)
+    assert events[8]["facts"]["decline_code"] == "insufficient_funds"
+    assert events[-1]["facts"]["actor"] == "jana"
+    assert told(odnowa, str(one.subscription_id)) == events
+
+
+def test_a_parked_charge_tells_why(odnowa: Odnowa, engine: Engine) -> None:
+    charge(engine, subscriber(engine, external_id="shop-1"), parked_reason="term_already_over")
+    [parked] = [event for event in told(odnowa, "shop-1") if event["kind"] == "parked"]
+    assert parked["facts"]["reason"] == "term_already_over"
+
+
+def test_where_a_rehearsals_clock_is_behind_a_charge_still_precedes_its_attempts(
+    odnowa: Odnowa, engine: Engine
+) -> None:
+    one = subscriber(engine, external_id="shop-1")
+    attempt(engine, charge(engine, one, state="declined"), one, sent_at=at(0), sent_on=date(2026, 2, 15))
+    kinds = [event["kind"] for event in told(odnowa, "shop-1")]
+    assert kinds.index("charge") < kinds.index("attempt")
+
+
+def test_people_read_money_and_the_sellers_time(odnowa: Odnowa, engine: Engine) -> None:
+    a_life(engine)
+    said = odnowa("explain", "shop-1").stdout
+    assert "times in Europe/Prague" in said
+    assert "2026-02-15 10:00:00" in said
+    assert "amount 57.00 EUR" in said
+    assert "insufficient_funds" in said
+
+
+def test_an_account_as_it_stands(odnowa: Odnowa, engine: Engine) -> None:
+    catalogue(engine)
+    one = subscriber(engine, external_id="shop-1", credit_minor=250, company="Ruční [red]práce", card_exp=(2031, 4))
+    said = odnowa("account", "shop-1")
+    assert said.exit_code == 0
+    for words in (
+        "Ruční [red]práce",
+        "visa ending in 4242, until 04/2031",
+        "2.50 EUR",
+        "standard by the month, 3 agents at 19.00 EUR",
+        "0: 2026-02-15 to 2026-03-15, paid 57.00 EUR",
+        "conversations 100",
+    ):
+        assert words in said.stdout
+    read = json.loads(odnowa("account", "shop-1", "--json").stdout)
+    assert read["credit"] == {"EUR": 250}
+    assert (read["subscription_id"], read["entitlement"]["agents"]) == (one.subscription_id, 3)
+
+
+def test_an_account_without_anything(odnowa: Odnowa, engine: Engine) -> None:
+    insert(engine, "accounts", external_id="bare", locale="en", currency="EUR")
+    said = odnowa("account", "bare")
+    assert said.exit_code == 0
+    assert "free" in said.stdout
+    assert odnowa("explain", "bare").stderr == "odnowa: the account bare never had a subscription\n"
