@@ -24,8 +24,7 @@ from worker.errors import OdnowaError, UnreachableError
 from worker.queue import dispatch, items, runs
 from worker.queue.execution import LeaseKeeper
 from worker.queue.plans import JobSpec
-from worker.runtime import Runtime, make_runtime
-from worker.store.migrations import check_migrated
+from worker.runtime import Runtime, open_runtime
 
 SWEEP_S = 0.5
 EXPIRE_S = 2
@@ -102,8 +101,7 @@ def main() -> int:
     try:
         settings = load_settings()
         telemetry.configure_logging(level=settings.log_level, style=settings.log_format)
-        runtime = make_runtime(settings)
-        check_migrated(runtime.engine)
+        runtime = open_runtime(settings)
     except OdnowaError as error:
         print(f"scheduler: {error}", file=sys.stderr)  # noqa: T201 - the one line for whoever started it
         return 1

@@ -7,6 +7,7 @@ from contextvars import copy_context
 
 import pytest
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import IntegrityError
 
 from tests.support.builders import size
 from worker import boundary
@@ -56,6 +57,11 @@ def write(connection: Connection) -> None:
     connection.execute(text("INSERT INTO heartbeats (process, kind) VALUES ('p', 'worker')"))
 
 
+def write_and_crash(connection: Connection) -> None:
+    write(connection)
+    raise CrashError
+
+
 def begin_transaction(engine: Engine) -> None:
     with transaction(engine, "inner"):
         raise AssertionError("never entered")
@@ -80,9 +86,10 @@ def test_a_transaction_commits_at_its_end(engine: Engine) -> None:
 
 
 def test_a_transaction_that_raises_leaves_nothing(engine: Engine) -> None:
+    with pytest.raises(IntegrityError), transaction(engine, "t") as connection:
+        connection.execute(text("INSERT INTO heartbeats (process, kind) VALUES ('p', 'worker'), ('q', 'none')"))
     with pytest.raises(CrashError), transaction(engine, "t") as connection:
-        write(connection)
-        raise CrashError
+        write_and_crash(connection)
     assert size(engine, "heartbeats") == 0
     with transaction(engine, "t") as connection:  # and the door is open again
         write(connection)
@@ -127,7 +134,7 @@ def test_the_context_carries_nothing_once_the_transaction_ended(engine: Engine) 
     with transaction(engine, "t"):
         pass
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(copy_context().run, lambda: boundary._inside.get()).result() is None
+        assert pool.submit(copy_context().run, boundary._inside.get).result() is None
 
 
 def test_failpoints_are_told_in_order(engine: Engine, told: list[str]) -> None:

@@ -59,7 +59,7 @@ def test_a_shift_that_is_no_number_is_refused(tmp_path: Path, content: str | Non
         file.write_text(content, encoding="ascii")
     clock = ShiftedClock(PRAGUE, file)
     for ask in (clock.now, clock.today):
-        with pytest.raises(SettingsError, match="CLOCK_FILE .* number of seconds"):
+        with pytest.raises(SettingsError, match=r"CLOCK_FILE .* number of seconds"):
             ask()
 
 

@@ -80,5 +80,5 @@ class RedisBell:
         )
         try:
             self.broker.enqueue(message)
-        except (redis.RedisError, dramatiq.errors.ConnectionError, OSError) as error:
+        except (redis.RedisError, dramatiq.errors.BrokerConnectionError, OSError) as error:
             raise UnreachableError(f"Redis does not take messages: {type(error).__name__}") from error

@@ -14,7 +14,7 @@ from worker.errors import OdnowaError
 from worker.job import Job
 from worker.queue.execution import LeaseKeeper, execute
 from worker.queue.items import Lease
-from worker.runtime import Runtime, make_runtime
+from worker.runtime import Runtime, open_runtime
 
 
 def compose() -> Runtime:
@@ -22,15 +22,9 @@ def compose() -> Runtime:
     try:
         settings = load_settings()
         telemetry.configure_logging(level=settings.log_level, style=settings.log_format)
-        # alembic tells of its plugins when it is imported, so the logs are set up before
-        from worker.store.migrations import check_migrated
-
-        composed = make_runtime(settings)
-        check_migrated(composed.engine)
+        return open_runtime(settings)
     except OdnowaError as error:
         sys.exit(f"worker: {error}")
-    composed.engine.dispose()
-    return composed
 
 
 runtime = compose()

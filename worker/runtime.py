@@ -210,3 +210,20 @@ def make_runtime(settings: Settings) -> Runtime:
         invoice_start_year=settings.invoice_start_year,
         invoice_sequence_start=settings.invoice_sequence_start,
     )
+
+
+def open_runtime(settings: Settings) -> Runtime:
+    """All parts, over a database that fits the code; for processes that stay.
+
+    Raises:
+        SettingsError: a setting is missing or wrong.
+        UnmigratedError: database and code differ.
+        UnreachableError: the database does not answer.
+    """
+    # alembic tells of its plugins when it is imported: only after the logs are set up
+    from worker.store.migrations import check_migrated
+
+    runtime = make_runtime(settings)
+    check_migrated(runtime.engine)
+    runtime.engine.dispose()
+    return runtime

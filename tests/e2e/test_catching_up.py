@@ -13,8 +13,6 @@ from worker.sandbox.processes import end
 from worker.sandbox.stage import Stage
 
 PER_DAY = 4
-# ruff: noqa: S608 - the only values in the queries are dates and names of this file
-
 FIRST = date(2026, 9, 7)
 DAYS_OFF = 5
 DAILY = ("issue_invoices", "remind", "renew", "suspend")
@@ -46,7 +44,7 @@ def _spread(stage: Stage) -> None:
 
 
 def _quiet(stage: Stage, last: date) -> bool:
-    planned = number(stage, f"SELECT count(*) FROM runs WHERE trigger = 'timetable' AND business_date = '{last}'")
+    planned = number(stage, "SELECT count(*) FROM runs WHERE trigger = 'timetable' AND business_date = :day", day=last)
     return planned == len(DAILY) and number(stage, "SELECT count(*) FROM work_items WHERE state <> 'done'") == 0
 
 
@@ -69,7 +67,9 @@ def test_five_days_off_are_caught_up_oldest_first(make_stage: MakeStage) -> None
         dates = [
             row["business_date"]
             for row in rows(
-                stage, f"SELECT business_date FROM runs WHERE job = '{job}' AND trigger = 'timetable' ORDER BY id"
+                stage,
+                "SELECT business_date FROM runs WHERE job = :job AND trigger = 'timetable' ORDER BY id",
+                job=job,
             )
         ]
         assert dates == [FIRST + timedelta(days=n) for n in range(DAYS_OFF + 1)], f"{job}, oldest first, none twice"
@@ -82,11 +82,14 @@ def _demand_rules(stage: Stage, back: date) -> None:
     twice = "SELECT count(*) FROM (SELECT 1 FROM attempts GROUP BY charge_id, sent_on HAVING count(*) > 1) t"
     assert number(stage, twice) == 0, "R8b: no two tries of one charge on one real day"
     assert number(stage, "SELECT count(*) FROM attempts WHERE sent_on NOT IN ('2026-09-07', '2026-09-12')") == 0
-    assert number(stage, f"SELECT count(*) FROM invoices WHERE issued_on NOT IN ('{FIRST}', '{back}')") == 0
+    assert (
+        number(stage, "SELECT count(*) FROM invoices WHERE issued_on NOT IN (:first, :back)", first=FIRST, back=back)
+        == 0
+    )
     _demand_reminders(stage, back)
     assert number(stage, "SELECT count(*) FROM subscriptions WHERE status = 'suspended' AND auto_renew") == 0
-    off_and_over = f"SELECT count(*) FROM subscriptions WHERE NOT auto_renew AND paid_until <= '{back}'"
-    assert number(stage, off_and_over) == number(
+    off_and_over = "SELECT count(*) FROM subscriptions WHERE NOT auto_renew AND paid_until <= :back"
+    assert number(stage, off_and_over, back=back) == number(
         stage, "SELECT count(*) FROM subscriptions WHERE status = 'suspended'"
     ), "R9: renewal off and over, and only those"
 
@@ -95,8 +98,9 @@ def _demand_reminders(stage: Stage, back: date) -> None:
     """R9b: of the terms that have not ended, the late mail tells the days truly left."""
     waiting = rows(
         stage,
-        f"""SELECT a.external_id, s.paid_until - date '{back}' AS days FROM subscriptions s
-            JOIN accounts a ON a.id = s.account_id WHERE NOT s.auto_renew AND s.paid_until > '{back}'""",
+        """SELECT a.external_id, s.paid_until - cast(:back AS date) AS days FROM subscriptions s
+           JOIN accounts a ON a.id = s.account_id WHERE NOT s.auto_renew AND s.paid_until > :back""",
+        back=back,
     )
     assert waiting
     for row in waiting:

@@ -67,7 +67,7 @@ def test_a_number_that_is_also_a_name_must_be_told_apart(odnowa: Odnowa, engine:
 def test_without_a_worker_waiting_ends_at_once(odnowa: Odnowa, engine: Engine, runtime: Runtime) -> None:
     subscriber(engine, ends_on=runtime.clock.today())
     result = odnowa("run", "renew", "--wait", "--json")
-    assert result.exit_code == 7
+    assert (result.exit_code, result.stderr) == (7, "")
     assert json.loads(result.stdout)["followed"]["state"] == "no_worker"
     result = odnowa("run", "renew", "--wait")
     assert result.exit_code == 0, "the first run holds the charge, the second found nothing to do"

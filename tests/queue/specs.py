@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, text
 from tests.support.builders import NOON, rows
 from worker.clock import FixedClock
 from worker.queue import runs
-from worker.queue.plans import Claimed, JobSpec, Plan, Planner, PlannedItem, PlanRequest, Trigger, in_items
+from worker.queue.plans import Claimed, JobSpec, Plan, PlannedItem, Planner, PlanRequest, Trigger, in_items
 from worker.queue.runs import PlannedRun
 
 PRAGUE = ZoneInfo("Europe/Prague")

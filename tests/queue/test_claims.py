@@ -101,8 +101,8 @@ def test_an_item_given_another_life_does_not_take_its_rows_back(engine: Engine) 
     with transaction(engine, "test.requeue") as connection:
         assert requeue(connection, [dead]) == [dead]
     with transaction(engine, "test.read") as connection:
-        assert mails.to_send(connection, ids, item=dead) == []
-        assert [row.id for row in mails.to_send(connection, ids, item=heir)] == ids
+        assert mails.to_send(connection, ids, item=dead, now=NOON) == []
+        assert [row.id for row in mails.to_send(connection, ids, item=heir, now=NOON)] == ids
 
 
 @pytest.mark.parametrize("job", ["deliver_mail", "renew"])

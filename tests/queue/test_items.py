@@ -35,6 +35,11 @@ def again(engine: Engine, *item_ids: int) -> list[int]:
         return requeue(connection, item_ids)
 
 
+def break_off(attempt: int) -> None:
+    """Raise an error that has a traceback."""
+    raise ConnectionResetError(f"number {attempt}")
+
+
 def kill(engine: Engine, item_id: int) -> None:
     """Let the item fail for the last time."""
     assert fail(engine, take(engine, item_id), OSError("broken"), attempts_max=1) == "dead"
@@ -94,10 +99,9 @@ def test_a_failure_waits_longer_each_time_and_is_told(engine: Engine) -> None:
     for attempt, pause_s in enumerate((2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600), start=1):
         held = take(engine, item_id)
         assert held.attempt == attempt
-        try:
-            raise ConnectionResetError(f"number {attempt}")
-        except ConnectionResetError as error:
-            assert fail(engine, held, error, attempts_max=12) == "ready"
+        with pytest.raises(ConnectionResetError) as raised:
+            break_off(attempt)
+        assert fail(engine, held, raised.value, attempts_max=12) == "ready"
         row = item_row(engine, item_id)
         assert row["attempts"] == attempt
         assert row["lease_token"] is None

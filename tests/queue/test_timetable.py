@@ -52,7 +52,9 @@ def test_after_five_days_off_all_five_are_made_good_oldest_first(engine: Engine)
     assert [row["business_date"] for row in order] == [day for _, day in days(5, 4, 3, 2, 1, 0)]
 
 
-@pytest.mark.parametrize(("catch_up_days", "expected"), [(0, days(0)), (2, days(2, 1, 0)), (31, days(*range(31, -1, -1)))])
+@pytest.mark.parametrize(
+    ("catch_up_days", "expected"), [(0, days(0)), (2, days(2, 1, 0)), (31, days(*range(31, -1, -1)))]
+)
 def test_what_lies_before_the_catch_up_window_is_left(
     engine: Engine, catch_up_days: int, expected: list[tuple[str, date]]
 ) -> None:
@@ -122,7 +124,9 @@ def test_one_subscriptions_renewal_does_not_let_suspensions_run(engine: Engine) 
     made = plan(engine, renew, trigger=Trigger.MANUAL)
     assert made is not None
     with engine.begin() as connection:
-        connection.exec_driver_sql("""UPDATE runs SET selection = '{"only_subscription": 7}' WHERE trigger = 'manual'""")
+        connection.exec_driver_sql(
+            """UPDATE runs SET selection = '{"only_subscription": 7}' WHERE trigger = 'manual'"""
+        )
     assert ensure(engine, NOON, suspend) == []
 
 

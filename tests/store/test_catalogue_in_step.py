@@ -12,37 +12,34 @@ from tests.support.servers import own_database
 from worker.store.schema import ENTITLEMENTS_VIEW, metadata
 from worker.store.schema.metadata import CURRENCIES
 
-_OURS = """
-    n.nspname = 'public' AND c.relname <> 'alembic_version' AND c.relname <> 'alembic_version_pkc'
-"""
 _ASPECTS = {
-    "tables and views": f"""
+    "tables and views": """
         SELECT c.relname, c.relkind::text, obj_description(c.oid, 'pg_class') AS comment
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE {_OURS} AND c.relkind IN ('r', 'v', 'S', 'm', 'p')""",
-    "columns": f"""
+        WHERE n.nspname = 'public' AND c.relname !~ '^alembic_version' AND c.relkind IN ('r', 'v', 'S', 'm', 'p')""",
+    "columns": """
         SELECT c.relname, a.attname, a.attnum, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
                a.attidentity::text, a.attgenerated::text, pg_get_expr(d.adbin, d.adrelid) AS default,
                col_description(c.oid, a.attnum) AS comment
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-        WHERE {_OURS} AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped""",
-    "constraints": f"""
+        WHERE n.nspname = 'public' AND c.relname !~ '^alembic_version' AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped""",
+    "constraints": """
         SELECT c.relname, o.conname, o.contype::text, pg_get_constraintdef(o.oid) AS is, o.convalidated
         FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE {_OURS}""",
-    "indexes": f"""
+        WHERE n.nspname = 'public' AND c.relname !~ '^alembic_version'""",
+    "indexes": """
         SELECT c.relname, i.indexrelid::regclass::text AS name, pg_get_indexdef(i.indexrelid) AS is, i.indisvalid
         FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE {_OURS}""",
-    "views": f"""
+        WHERE n.nspname = 'public' AND c.relname !~ '^alembic_version'""",
+    "views": """
         SELECT c.relname, pg_get_viewdef(c.oid) AS is
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_OURS} AND c.relkind = 'v'""",
-    "functions and triggers": f"""
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relname !~ '^alembic_version' AND c.relkind = 'v'""",
+    "functions and triggers": """
         SELECT p.proname AS name FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
         WHERE n.nspname = 'public'
         UNION ALL SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-        JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_OURS} AND NOT t.tgisinternal""",
+        JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relname !~ '^alembic_version' AND NOT t.tgisinternal""",
     "extensions": "SELECT extname FROM pg_extension",
 }
 

@@ -44,10 +44,10 @@ def test_R21_a_free_account_has_one_agent_and_no_support(engine: Engine) -> None
     assert entitled(engine) == FREE
 
 
-@pytest.mark.parametrize(
-    ("status", "support"), [("active", True), ("past_due", True), ("suspended", False)]
-)
-def test_R21_a_subscription_gives_its_package_and_paid_ones_support(engine: Engine, status: str, *, support: bool) -> None:
+@pytest.mark.parametrize(("status", "support"), [("active", True), ("past_due", True), ("suspended", False)])
+def test_R21_a_subscription_gives_its_package_and_paid_ones_support(
+    engine: Engine, status: str, *, support: bool
+) -> None:
     catalogue(engine)
     subscriber(engine, external_id="shop", anchor_on=TERM, status=status)
     assert entitled(engine) == {**STANDARD, "status": status, "support": support}

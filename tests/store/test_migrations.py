@@ -18,7 +18,6 @@ from worker.errors import SettingsError, UnmigratedError, UnreachableError
 from worker.store import migrations
 from worker.store.engine import database_url, make_engine
 
-
 MIGRATION_LOCK = 7_206_311
 """The lock of worker/store/migrations/env.py, which only Alembic can import."""
 

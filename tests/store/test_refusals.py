@@ -8,7 +8,17 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
-from tests.support.builders import NOON, Subscriber, account, catalogue, insert, method, subscriber, subscription, update
+from tests.support.builders import (
+    NOON,
+    Subscriber,
+    account,
+    catalogue,
+    insert,
+    method,
+    subscriber,
+    subscription,
+    update,
+)
 from tests.support.work import charge, mail, run
 
 FEBRUARY, MARCH = date(2026, 2, 15), date(2026, 3, 15)
@@ -114,7 +124,10 @@ Planted = Callable[[Engine, Subscriber], object]
         ("subscriptions_status_known", lambda e, of: subscription(e, of.account_id, status="paused")),
         ("configurations_agents_positive", lambda e, of: subscription(e, of.account_id, status="ended", agents=0)),
         ("charges_gross_is_net_and_vat", lambda e, of: charge(e, of, state="priced", vat_minor=7)),
-        ("charges_paid_when_succeeded", lambda e, of: update(e, "charges", charge(e, of, state="created"), paid_at=NOON)),
+        (
+            "charges_paid_when_succeeded",
+            lambda e, of: update(e, "charges", charge(e, of, state="created"), paid_at=NOON),
+        ),
         ("charges_priced_before_use", lambda e, of: charge(e, of, state="created", gross_minor=None)),
         ("mails_reason_key", lambda e, of: [mail(e, of.account_id, subject_key="same") for _ in range(2)]),
         ("mails_sent_with_time", lambda e, of: mail(e, of.account_id, state="sent", sent_at=None)),

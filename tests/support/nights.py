@@ -30,16 +30,16 @@ def plan(stage: Stage, job: str, day: date | None = None) -> PlannedRun:
     return runs.request_run(stage.runtime.engine, jobs.load()[job].spec(stage.runtime), request, by="test")
 
 
-def number(stage: Stage, query: str) -> int:
+def number(stage: Stage, query: str, **values: object) -> int:
     """One number from the store."""
     with stage.runtime.engine.connect() as connection:
-        return int(connection.execute(text(query)).scalar_one())
+        return int(connection.execute(text(query), values).scalar_one())
 
 
-def rows(stage: Stage, query: str) -> list[dict[str, Any]]:
+def rows(stage: Stage, query: str, **values: object) -> list[dict[str, Any]]:
     """Rows from the store."""
     with stage.runtime.engine.connect() as connection:
-        return [dict(row) for row in connection.execute(text(query)).mappings()]
+        return [dict(row) for row in connection.execute(text(query), values).mappings()]
 
 
 def until(condition: Callable[[], bool], *, limit_s: float, what: str) -> float:

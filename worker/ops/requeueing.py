@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from worker import boundary, jobs
 from worker.errors import RefusedError
 from worker.job import find
-from worker.ops.running import plan_request, ring
+from worker.ops.running import CHARGING_JOB, plan_request, ring
 from worker.queue import runs
 from worker.queue.items import requeue as requeue_items
 from worker.queue.plans import Claimed, Plan, PlanRequest, Trigger, in_items
@@ -87,7 +87,7 @@ def _requeue_rows(runtime: Runtime, kind: str, ids: Sequence[int], *, by: str, r
 
     The run is a rung one: it is no day's whole set, so it must not count as that day's run.
     """
-    job_name, claims = ("renew", Claimed.CHARGES) if kind == "charge" else ("deliver_mail", Claimed.MAILS)
+    job_name, claims = (CHARGING_JOB, Claimed.CHARGES) if kind == "charge" else ("deliver_mail", Claimed.MAILS)
 
     def plan(connection: Connection, request: PlanRequest) -> Plan:
         release = charges.release_parked if kind == "charge" else mails.requeue_mails

@@ -83,7 +83,11 @@ def _follow(runtime: "Runtime", planned: "PlannedRun", *, timeout_s: float) -> "
                 f"of {now.runs} runs, {now.dead} dead, {now.seconds:.0f} s"
             )
 
-        return running.follow(runtime, planned.run_id, timeout_s=timeout_s, on_progress=tell)
+        try:
+            return running.follow(runtime, planned.run_id, timeout_s=timeout_s, on_progress=tell)
+        except KeyboardInterrupt:
+            say(f"run {planned.run_id} goes on without being watched; see `odnowa runs`")
+            raise
 
 
 def _exit_code(planned: "PlannedRun", followed: "Followed | None") -> ExitCode:

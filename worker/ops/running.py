@@ -163,29 +163,28 @@ def follow(
     began, swept = monotonic_s(), monotonic_s()
     while True:
         seconds = monotonic_s() - began
-        family, now, alive = _look(runtime, run_id)
+        now, alive = _look(runtime, run_id)
         if on_progress is not None:
-            on_progress(Progress(len(family), now.items, now.open, now.dead, seconds))
-        ending = _ending(now, held=family[0].held_reason is not None, alive=alive, late=seconds >= timeout_s)
+            on_progress(Progress(len(now.run_ids), now.items, now.open, now.dead, seconds))
+        ending = _ending(now, alive=alive, late=seconds >= timeout_s)
         if ending is not None:
-            return _followed(runtime, family, now, ending=ending, seconds=seconds)
+            return _followed(runtime, now, ending=ending, seconds=seconds)
         if monotonic_s() - swept >= SWEEP_EVERY_S:
             _ring_again(runtime)
             swept = monotonic_s()
         sleep_s(poll_s)
 
 
-def _look(runtime: Runtime, run_id: int) -> tuple[Sequence[Row[Any]], Row[Any], bool]:
+def _look(runtime: Runtime, run_id: int) -> tuple[Row[Any], bool]:
     with boundary.transaction(runtime.engine, "ops.follow") as connection:
-        family = operations.family(connection, run_id)
-        if not family:
+        now = operations.family(connection, run_id)
+        if now is None:
             raise RefusedError(f"there is no run {run_id}")
-        now = operations.progress(connection, [row.id for row in family])
-        return family, now, heartbeats.alive(connection, "worker") > 0
+        return now, heartbeats.alive(connection, "worker") > 0
 
 
-def _ending(now: Row[Any], *, held: bool, alive: bool, late: bool) -> Ending | None:
-    if held:
+def _ending(now: Row[Any], *, alive: bool, late: bool) -> Ending | None:
+    if now.held_reason is not None:
         return Ending.HELD
     if not now.open:
         return Ending.DEAD if now.dead else Ending.DONE
@@ -202,13 +201,10 @@ def _ring_again(runtime: Runtime) -> None:
         return
 
 
-def _followed(
-    runtime: Runtime, family: Sequence[Row[Any]], now: Row[Any], *, ending: Ending, seconds: float
-) -> Followed:
-    run_ids = [row.id for row in family]
+def _followed(runtime: Runtime, now: Row[Any], *, ending: Ending, seconds: float) -> Followed:
     with boundary.transaction(runtime.engine, "ops.results") as connection:
-        counted = operations.results(connection, run_ids)
-        touched = operations.touched(connection, run_ids)
+        counted = operations.results(connection, now.run_ids)
+        touched = operations.touched(connection, now.run_ids)
     counts: dict[str, dict[str, int]] = defaultdict(dict)
     for row in counted:
         counts[row.job][row.key] = counts[row.job].get(row.key, 0) + row.total
@@ -222,7 +218,7 @@ def _followed(
         unsettled=touched.unsettled,
         open=now.open,
         seconds=seconds,
-        because=family[0].held_reason,
+        because=now.held_reason,
     )
 
 

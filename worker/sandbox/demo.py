@@ -7,9 +7,7 @@ difference, 130 after Ctrl-C. Afterwards `var/demo/` holds the mails, the invoic
 import argparse
 import signal
 import sys
-import time
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as time_of_day
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from types import FrameType
 
@@ -17,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import text
 
+from worker.clock import SystemClock, monotonic_s, sleep_s
 from worker.errors import OdnowaError
 from worker.ops.importing.catalogue_file import load_catalogue_file
 from worker.ops.importing.customers import import_customers
@@ -28,8 +27,8 @@ from worker.sandbox.stage import API_KEY, Stage
 
 DAYS = 31
 BY = "demo"
-MORNING = time_of_day(6, 0)
-EVENING = time_of_day(20, 0)
+MORNING = time(6, 0)
+EVENING = time(20, 0)
 NIGHT_JOBS = ("follow_payments", "renew", "suspend", "remind", "issue_invoices", "deliver_mail")
 EVENING_JOBS = ("follow_payments", "deliver_mail")
 JOB_LIMIT_S = 60.0
@@ -51,7 +50,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console(highlight=False)
-    started = time.monotonic()
+    started = monotonic_s()
     try:
         return _play(console, options.folder, days=options.days, started=started)
     except OdnowaError as error:
@@ -93,7 +92,7 @@ def _play(console: Console, folder: Path, *, days: int, started: float) -> int:
         mails = len(list(stage.mails.glob("*.eml")))
         console.print(demo_report.books_table(books))
         console.print(demo_report.left_behind(folder, invoices=invoices, mails=mails))
-        return demo_report.verdict(console, books, stage.runtime.engine, seconds=time.monotonic() - started)
+        return demo_report.verdict(console, books, stage.runtime.engine, seconds=monotonic_s() - started)
 
 
 def _fill(stage: Stage, go_live_on: date) -> None:
@@ -112,20 +111,20 @@ def _fill(stage: Stage, go_live_on: date) -> None:
 
 def _wait_for_workers(stage: Stage) -> None:
     beats = text("SELECT count(*) FROM heartbeats WHERE kind = 'worker'")
-    deadline = time.monotonic() + WORKERS_LIMIT_S
+    deadline = monotonic_s() + WORKERS_LIMIT_S
     while True:
         with stage.runtime.engine.connect() as connection:
             if connection.execute(beats).scalar_one():
                 return
-        if time.monotonic() > deadline:
+        if monotonic_s() > deadline:
             raise DemoError(f"no worker came up; see {stage.folder / 'worker.log'}")
-        time.sleep(POLL_S)
+        sleep_s(POLL_S)
 
 
-def _go_to(stage: Stage, day: date, at: time_of_day) -> None:
+def _go_to(stage: Stage, day: date, at: time) -> None:
     """Move all clocks to a wall-clock time of a day in the seller's zone."""
     wanted = datetime.combine(day, at, stage.runtime.clock.zone).astimezone(UTC)
-    now = datetime.fromtimestamp(time.time(), UTC)  # noqa: TID251 - the real time, from which the shift is counted
+    now = SystemClock(stage.runtime.clock.zone).now()
     stage.set_shift(round((wanted - now).total_seconds()))
 
 

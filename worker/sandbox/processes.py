@@ -4,10 +4,10 @@ import ctypes
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from worker.clock import monotonic_s, sleep_s
 from worker.errors import UnreachableError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -45,11 +45,11 @@ def spawn(command: Sequence[str], *, environment: Mapping[str, str], log: Path) 
 
 def wait_for_port(process: "subprocess.Popen[bytes]", *, port_file: Path, log: Path) -> int:
     """The port that a program of ours wrote. Raises UnreachableError with the end of its log when none comes."""
-    deadline = time.monotonic() + START_LIMIT_S
-    while time.monotonic() < deadline and process.poll() is None:
+    deadline = monotonic_s() + START_LIMIT_S
+    while monotonic_s() < deadline and process.poll() is None:
         if port_file.exists() and (said := port_file.read_text(encoding="ascii").strip()):
             return int(said)
-        time.sleep(0.01)
+        sleep_s(0.01)
     raise UnreachableError(f"{process.args!r} did not start: {log.read_text(encoding='utf-8')[-500:]}")
 
 
@@ -58,10 +58,10 @@ def end(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
     for process in processes:
         if process.poll() is None:
             process.terminate()
-    deadline = time.monotonic() + GRACE_S
+    deadline = monotonic_s() + GRACE_S
     for process in processes:
         try:
-            process.wait(max(0.1, deadline - time.monotonic()))
+            process.wait(max(0.1, deadline - monotonic_s()))
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -7,7 +7,6 @@ Ctrl-C ends everything.
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +15,7 @@ from types import FrameType
 from pydantic import ValidationError
 
 from settings import Settings, load_settings
+from worker.clock import sleep_s
 from worker.errors import OdnowaError
 from worker.sandbox.processes import CHECKOUT, end, spawn, wait_for_port
 from worker.sandbox.servers import PrivatePostgres, PrivateRedis
@@ -131,7 +131,7 @@ def _watch(processes: list["subprocess.Popen[bytes]"]) -> int:
         if ended:
             print(f"{ended[0].args!r} ended with code {ended[0].returncode}; see {FOLDER.relative_to(CHECKOUT)}")
             return 1
-        time.sleep(0.5)
+        sleep_s(0.5)
 
 
 if __name__ == "__main__":

@@ -96,24 +96,23 @@ def results(connection: Connection, run_ids: Sequence[int]) -> Sequence[Row[Any]
     return connection.execute(_RESULTS, {"runs": list(run_ids)}).all()
 
 
-_FAMILY = text("SELECT id, held_reason FROM runs WHERE id = :run OR root_run_id = :run ORDER BY id")
-
-
-def family(connection: Connection, run_id: int) -> Sequence[Row[Any]]:
-    """A run and everything that it caused, the run itself first; empty when there is no such run."""
-    return connection.execute(_FAMILY, {"run": run_id}).all()
-
-
-_PROGRESS = text("""
-    SELECT count(*) AS items, count(*) FILTER (WHERE state IN ('ready', 'leased')) AS open,
-           count(*) FILTER (WHERE state = 'dead') AS dead
-    FROM work_items WHERE run_id = ANY(:runs)
+# One statement, one snapshot: a run that is rung for between two looks would be missed, and its parent found done.
+_FAMILY = text("""
+    WITH family AS (SELECT id FROM runs WHERE id = :run OR root_run_id = :run)
+    SELECT r.held_reason, (SELECT array_agg(id ORDER BY id) FROM family) AS run_ids, i.*
+    FROM runs r
+    CROSS JOIN (
+        SELECT count(*) AS items, count(*) FILTER (WHERE state IN ('ready', 'leased')) AS open,
+               count(*) FILTER (WHERE state = 'dead') AS dead
+        FROM work_items WHERE run_id IN (SELECT id FROM family)
+    ) i
+    WHERE r.id = :run
 """)
 
 
-def progress(connection: Connection, run_ids: Sequence[int]) -> Row[Any]:
-    """How many items these runs have, how many are still to be done, how many are dead."""
-    return connection.execute(_PROGRESS, {"runs": list(run_ids)}).one()
+def family(connection: Connection, run_id: int) -> Row[Any] | None:
+    """A run and everything that it caused: run ids, items, how many are open and dead, why it is held."""
+    return connection.execute(_FAMILY, {"run": run_id}).one_or_none()
 
 
 _TOUCHED = text("""

@@ -31,3 +31,8 @@ class Clock:
 
 def _machine_s() -> float:
     return time.time()  # noqa: TID251 - the emulator has its own clock and may not import the product's
+
+
+def monotonic_s() -> float:
+    """Seconds on a clock that never goes back, for rates in real time."""
+    return time.monotonic()

@@ -100,13 +100,13 @@ def settle(world: World) -> None:
 
 def give_up(world: World, intent: PaymentIntent) -> PaymentIntent:
     """The customer refuses at the bank."""
-    error = {
+    error: dict[str, object] = {
         "code": "payment_intent_authentication_failure",
         "message": "The provided PaymentMethod has failed authentication.",
         "type": "card_error",
     }
     if intent.last_payment_method is not None:
-        error["payment_method"] = world.methods[intent.last_payment_method].shown()  # type: ignore[assignment]
+        error["payment_method"] = world.methods[intent.last_payment_method].shown()
     intent = changed(
         intent, status=states.REQUIRES_METHOD, payment_method=None, next_action=None, last_payment_error=error
     )

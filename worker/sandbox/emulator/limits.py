@@ -1,10 +1,10 @@
 """Rate limits as Stripe's, off until switched on, and counts of what arrived, second by second."""
 
-import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from worker.sandbox.emulator.clock import monotonic_s
 from worker.sandbox.emulator.errors import LIMITED, ApiError
 
 WINDOW_S = 1.0
@@ -58,7 +58,7 @@ class Limits:
         self.per_endpoint = per_endpoint
         self.overall = overall
         self._buckets: dict[str, Bucket] = {}
-        self._overall = None if overall is None else Bucket(overall, max(overall, 1.0), time.monotonic())
+        self._overall = None if overall is None else Bucket(overall, max(overall, 1.0), monotonic_s())
 
     def reset(self) -> None:
         """Forget all counts."""
@@ -67,7 +67,7 @@ class Limits:
 
     def admit(self, endpoint: str) -> None:
         """Count a request; raise ApiError 429 when a bucket is empty, taking no token from the other."""
-        now = time.monotonic()
+        now = monotonic_s()
         count = self._counts.get(endpoint)
         if count is None:
             count = self._counts[endpoint] = Count()
