@@ -19,7 +19,7 @@ unexport PYTHONPATH PYTHONHOME
 # Prerequisites are made from left to right: dev.txt holds all of runtime.txt, the project needs its build tool.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo run test check fmt lock bench clean
+.PHONY: help setup demo run test storm check fmt lock bench clean
 
 DEMO_PARTS := $(VENV)/.runtime $(VENV)/.servers $(VENV)/.project
 TEST_PARTS := $(VENV)/.dev $(VENV)/.servers $(VENV)/.project
@@ -37,6 +37,9 @@ run: $(DEMO_PARTS) ## start scheduler and workers in real time, on private serve
 
 test: $(TEST_PARTS) ## run the whole suite on real servers of its own (ARGS="-k renew" narrows it)
 	@$(RUN) -m pytest -n $(JOBS) $(ARGS)
+
+storm: $(TEST_PARTS) ## run the long storms: days of 1,000 renewals with kills, flushes and outages
+	@$(RUN) -m pytest -m long -s -p no:randomly tests $(ARGS)
 
 check: $(TEST_PARTS) ## check format, lint, types, import contracts and house rules
 	$(RUN) -m ruff format --check .

@@ -113,4 +113,5 @@ def house(engine: Engine, redis_url: str, emulator: Listening, mail_sink: MailSi
     built = build_house(engine=engine, redis_url=redis_url, emulator_url=emulator.url, sink=mail_sink, start=NOON)
     yield built
     built.keeper.stop()
+    built.runtime.payments.close()
     built.runtime.engine.dispose()

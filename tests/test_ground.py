@@ -17,14 +17,11 @@ def test_emptying_spares_the_migrations_table_and_restarts_sequences(postgres_se
         engine = create_engine(url)
         with engine.begin() as connection:
             connection.execute(text("CREATE TABLE alembic_version AS SELECT 'one' AS version_num"))
-            connection.execute(
-                text("CREATE TABLE parent (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY)")
-            )
+            connection.execute(text("CREATE TABLE parent (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY)"))
             connection.execute(text("CREATE TABLE child (id bigint REFERENCES parent)"))
             connection.execute(
                 text(
-                    "WITH one AS (INSERT INTO parent DEFAULT VALUES RETURNING id)"
-                    " INSERT INTO child SELECT id FROM one"
+                    "WITH one AS (INSERT INTO parent DEFAULT VALUES RETURNING id) INSERT INTO child SELECT id FROM one"
                 )
             )
         empty(engine)

@@ -97,9 +97,7 @@ def test_R8_ten_years_of_months_keep_the_day_wherever_the_month_has_it(day: int)
 
 @patient
 @given(any_anchor, intervals, steps)
-def test_R8_every_start_is_the_anchors_day_or_the_months_last(
-    anchor_on: date, interval: Interval, k: int
-) -> None:
+def test_R8_every_start_is_the_anchors_day_or_the_months_last(anchor_on: date, interval: Interval, k: int) -> None:
     start = term_start(anchor_on, interval, k)
     months = (start.year - anchor_on.year) * 12 + start.month - anchor_on.month
     assert months == k * interval.months

@@ -117,9 +117,7 @@ def test_R2_extra_conversations_up_to_the_limit(package: Package, extra: int) ->
         (Package.FREE, 0, "no conversations for free"),  # not in the catalogue
     ],
 )
-def test_R2_extra_conversations_are_refused_with_the_limit(
-    package: Package, extra: int, message: str
-) -> None:
+def test_R2_extra_conversations_are_refused_with_the_limit(package: Package, extra: int, message: str) -> None:
     with pytest.raises(RuleError, match=message):
         CATALOGUE.check_extra(package, extra, on=JULY)
 

@@ -117,9 +117,7 @@ def test_R8b_r8c_advice_code_and_table(
     assert kind_of(decline_code, code, advice, network) is kind
 
 
-words = (
-    st.none() | st.text(max_size=5) | st.sampled_from([*DECLINE_CODES, "try_again_later", "01", "03", "02"])
-)
+words = st.none() | st.text(max_size=5) | st.sampled_from([*DECLINE_CODES, "try_again_later", "01", "03", "02"])
 
 
 @settings(deadline=None)

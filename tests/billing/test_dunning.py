@@ -17,9 +17,7 @@ SOFT, HARD, NEEDS_ACTION = DeclineKind.SOFT, DeclineKind.HARD, DeclineKind.NEEDS
 
 patient = settings(deadline=None)
 some_days = st.dates(min_value=date(2020, 1, 1), max_value=date(2060, 12, 31))
-policies = st.sets(st.integers(1, 20), min_size=1, max_size=6).map(
-    lambda days: Policy(retry_days=tuple(sorted(days)))
-)
+policies = st.sets(st.integers(1, 20), min_size=1, max_size=6).map(lambda days: Policy(retry_days=tuple(sorted(days))))
 
 
 def on(day: int | None) -> date | None:
@@ -91,9 +89,7 @@ def test_R8b_at_most_one_try_per_real_day(
     ],
 )
 def test_R10_the_schedule_has_run_out(next_on_day: int | None, today_is_day: int, *, over: bool) -> None:
-    found = has_run_out(
-        first_declined_on=FIRST, next_try_on=on(next_on_day), today=today(today_is_day), policy=POLICY
-    )
+    found = has_run_out(first_declined_on=FIRST, next_try_on=on(next_on_day), today=today(today_is_day), policy=POLICY)
     assert found is over
 
 
@@ -118,9 +114,7 @@ def test_today_before_the_first_decline_is_refused() -> None:
         ([0, 1, 1, 1, 3, 3, 7, 7], [1, 3, 7]),  # days run several times
     ],
 )
-def test_R8b_catching_up_compresses_missed_tries_to_one_a_day(
-    days_at_work: list[int], tried: list[int]
-) -> None:
+def test_R8b_catching_up_compresses_missed_tries_to_one_a_day(days_at_work: list[int], tried: list[int]) -> None:
     """Every try is declined softly; the days on which the job ran decide what is left."""
     tries: list[int] = []
     last_on = FIRST

@@ -33,13 +33,8 @@ sequences = st.integers(1, 10**8)
 
 @settings(deadline=None)
 @given(st.tuples(years, sequences), st.tuples(years, sequences), st.integers(1, 8))
-def test_R18_no_two_of_a_prefix_are_the_same(
-    one: tuple[int, int], other: tuple[int, int], width: int
-) -> None:
-    numbers = {
-        format_number(prefix="F", year=year, sequence=sequence, width=width)
-        for year, sequence in (one, other)
-    }
+def test_R18_no_two_of_a_prefix_are_the_same(one: tuple[int, int], other: tuple[int, int], width: int) -> None:
+    numbers = {format_number(prefix="F", year=year, sequence=sequence, width=width) for year, sequence in (one, other)}
     assert len(numbers) == len({one, other})
 
 

@@ -70,7 +70,5 @@ def test_a_policy_does_not_change_with_the_settings_it_came_from() -> None:
         (0, [100] * 7, False),  # nothing to do
     ],
 )
-def test_R8d_an_unusual_day_waits_for_an_operator(
-    planned_minor: int, earlier_minor: list[int], *, holds: bool
-) -> None:
+def test_R8d_an_unusual_day_waits_for_an_operator(planned_minor: int, earlier_minor: list[int], *, holds: bool) -> None:
     assert POLICY.holds(planned_minor=planned_minor, earlier_minor=earlier_minor) is holds

@@ -17,9 +17,7 @@ NO_VAT = VatDecision(Treatment.NOT_REGISTERED, Fraction(0), "O", (), ())
 MINIMUM = 200
 
 
-def bought(
-    agent_price_minor: int, *, agents: int = 1, blocks: int = 0, block_price_minor: int = 0
-) -> Configuration:
+def bought(agent_price_minor: int, *, agents: int = 1, blocks: int = 0, block_price_minor: int = 0) -> Configuration:
     return Configuration(
         package=Package.STANDARD,
         interval=Interval.MONTH,
@@ -62,9 +60,7 @@ def price(total_minor: int, *, credit: int = 0, carried: int = 0, vat: VatDecisi
         (0, 500, 0, 0, 0),  # nothing to pay: the credit stays
     ],
 )
-def test_R7b_what_is_charged(
-    total: int, credit: int, charged: int, credit_used: int, carried_out: int
-) -> None:
+def test_R7b_what_is_charged(total: int, credit: int, charged: int, credit_used: int, carried_out: int) -> None:
     priced = price(total, credit=credit)
     assert priced.gross_minor == total
     assert priced.to_charge_minor == charged

@@ -59,9 +59,7 @@ def test_R9b_the_window_that_is_due(left: int, window: int | None) -> None:
         ([14, 14, 13, 7, 7], [(14, 14), (7, 7)]),  # days run twice
     ],
 )
-def test_R9b_each_reminder_once_with_the_days_truly_left(
-    days_at_work: list[int], mails: list[tuple[int, int]]
-) -> None:
+def test_R9b_each_reminder_once_with_the_days_truly_left(days_at_work: list[int], mails: list[tuple[int, int]]) -> None:
     sent: dict[int, int] = {}
     for left in days_at_work:
         window = due_window(ends_on=ENDS, today=before_end(left), policy=POLICY)
@@ -140,9 +138,7 @@ def test_R9c_a_card_is_good_to_the_last_day_of_its_month(
     ],
 )
 def test_R9c_an_expiring_card_is_announced(exp_month: int, left: int, *, due: bool) -> None:
-    found = announce_card(
-        exp_year=2026, exp_month=exp_month, renewal_on=ENDS, today=before_end(left), policy=POLICY
-    )
+    found = announce_card(exp_year=2026, exp_month=exp_month, renewal_on=ENDS, today=before_end(left), policy=POLICY)
     assert found is due
 
 

@@ -39,9 +39,7 @@ def at(percent: Fraction) -> VatDecision:
         (Buyer("US", "10001", is_business=True), None),  # outside the EU
     ],
 )
-def test_R20_a_seller_who_is_not_registered_charges_no_vat(
-    buyer: Buyer, evidence: ViesEvidence | None
-) -> None:
+def test_R20_a_seller_who_is_not_registered_charges_no_vat(buyer: Buyer, evidence: ViesEvidence | None) -> None:
     decision = decide(seller=SMALL, buyer=buyer, evidence=evidence, tax_on=ON, rates=NO_RATES)
     assert decision.treatment is Treatment.NOT_REGISTERED
     assert (decision.rate, decision.category) == (Fraction(0), "O")

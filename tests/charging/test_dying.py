@@ -10,6 +10,7 @@ from tests.support.stories import (
     charge_of,
     customer,
     dying_at,
+    expire,
     paid,
     replace_method,
     restart,
@@ -112,3 +113,28 @@ def test_R10_a_suspension_survives_a_death_at_every_door(house: House) -> None:
     told = house.fetch("SELECT count(*) AS n FROM mails WHERE kind = 'suspended' GROUP BY account_id")
     assert {row["n"] for row in told} == {1}
     assert len(told) == 2 * (1 + len(set(passed)))
+
+
+def test_a_worker_that_wakes_up_after_losing_its_lease_charges_nothing_twice(house: House) -> None:
+    doors = [door for door in passed_by(house, renewing) if not door.startswith("before:commit")]
+    for door in doors:
+        people = renewing(house)
+        taken: list[str] = []
+
+        def take_over(passed: str, door: str = door, taken: list[str] = taken) -> None:
+            if passed == door and not taken:
+                taken.append(passed)
+                expire(house)
+                house.drain(pick=lambda job: job == "renew")
+
+        with watching_doors(take_over):
+            house.plan("renew")
+            house.drain(pick=lambda job: job == "renew")
+        assert taken, f"nobody came to {door}"
+        for of in people:
+            assert charge_of(house, of)["state"] == "succeeded", door
+            assert [attempt["state"] for attempt in attempts_of(house, of)] in ([], ["succeeded"]), door
+            assert len(paid(house, of)) == (1 if charge_of(house, of)["amount_minor"] else 0), door
+    assert house.fetch(OPEN) == []
+    house.drain()
+    assert house.books().equal, house.books().differences

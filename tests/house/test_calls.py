@@ -43,8 +43,7 @@ def _leaves_the_machine(node: ast.AST) -> bool:
 
 def _is_door(node: ast.AST) -> bool:
     return isinstance(node, ast.With) and any(
-        isinstance(item.context_expr, ast.Call)
-        and dotted(item.context_expr.func) in {"call", "boundary.call"}
+        isinstance(item.context_expr, ast.Call) and dotted(item.context_expr.func) in {"call", "boundary.call"}
         for item in node.items
     )
 

@@ -39,9 +39,7 @@ def _text(path: Path) -> str:
 
 def test_no_file_names_a_registry_or_a_place_on_a_machine() -> None:
     named = [
-        complaint
-        for path in files()
-        for complaint in tied_to_a_place(str(path.relative_to(CHECKOUT)), _text(path))
+        complaint for path in files() for complaint in tied_to_a_place(str(path.relative_to(CHECKOUT)), _text(path))
     ]
     assert named == []
 
@@ -79,16 +77,12 @@ def test_a_planted_place_is_found(planted: str) -> None:
     assert len(list(tied_to_a_place("a", planted))) == 1
 
 
-@pytest.mark.parametrize(
-    "fine", ["framework/work/x", "a checkout under /root is closed", "https://a.example/home/x"]
-)
+@pytest.mark.parametrize("fine", ["framework/work/x", "a checkout under /root is closed", "https://a.example/home/x"])
 def test_other_slashes_are_left_alone(fine: str) -> None:
     assert list(tied_to_a_place("a", fine)) == []
 
 
-@pytest.mark.parametrize(
-    "planted", ["--index-url https://a", "a==1 --find-links b\n--find-links c", "a @ file"]
-)
+@pytest.mark.parametrize("planted", ["--index-url https://a", "a==1 --find-links b\n--find-links c", "a @ file"])
 def test_a_planted_address_in_a_lock_is_found(planted: str) -> None:
     assert _LOCK_ADDRESS.search(planted)
 

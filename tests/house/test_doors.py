@@ -85,9 +85,7 @@ def commits_go_through_the_boundary(source: Source) -> Iterator[str]:
 
 def only_gateways_know_the_world(source: Source) -> Iterator[str]:
     """Libraries that open connections are imported by gateways, broker and queue alone."""
-    if not _ours(source) or source.under(
-        "worker/gateways", "worker/broker.py", "worker/queue", "worker/sandbox"
-    ):
+    if not _ours(source) or source.under("worker/gateways", "worker/broker.py", "worker/queue", "worker/sandbox"):
         return
     for statement, name in imported(source):
         if brings_in(name, *_WORLD):

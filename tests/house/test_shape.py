@@ -13,9 +13,7 @@ from tests.support.sources import Rule, Source, complaints, python_sources
 LONGEST_FUNCTION = 60
 LONGEST_FILE = 400
 
-_EMPTY_WORDS = frozenset(
-    {"util", "utils", "helper", "helpers", "common", "manager", "managers", "service", "services"}
-)
+_EMPTY_WORDS = frozenset({"util", "utils", "helper", "helpers", "common", "manager", "managers", "service", "services"})
 _NOQA = re.compile(r"# noqa: [A-Z]+\d+(, ?[A-Z]+\d+)* - \S")
 _IGNORE = re.compile(r"# type: ignore\[[a-z-]+(, ?[a-z-]+)*\] +(#|-) \S")
 
@@ -59,9 +57,7 @@ def exceptions_have_reasons(source: Source) -> Iterator[str]:
         if token.type != tokenize.COMMENT:
             continue
         for word, shape in (("noqa", _NOQA), ("type: ignore", _IGNORE)):
-            if re.search(rf"#\s*(ruff:\s*|flake8:\s*)?{word}", token.string) and not shape.search(
-                token.string
-            ):
+            if re.search(rf"#\s*(ruff:\s*|flake8:\s*)?{word}", token.string) and not shape.search(token.string):
                 yield f"{source.path}:{token.start[0]}: `{token.string}` needs its code and its reason"
 
 

@@ -1,9 +1,12 @@
 """The job `deliver_mail`: every mail once for one reason, nobody held up by another, and nothing forgotten."""
 
+import gc
 import hashlib
 import socket
 from dataclasses import replace
 from datetime import timedelta
+
+import pytest
 
 from tests.support.builders import Subscriber, account, update
 from tests.support.house import House
@@ -47,10 +50,11 @@ def test_a_refused_address_fails_alone_and_one_that_cannot_be_written_too(house:
     letter(house, "bounce@customers.example")
     letter(house, "dataerror@customers.example")
     mail(house.engine, account(house.engine), kind="suspended", data={"company": "Shop"})
+    mail(house.engine, account(house.engine), kind="term_ending", data={"company": "Shop"})
     letter(house, "not an address")
     letter(house, "good@customers.example")
     house.run("deliver_mail")
-    assert states(house) == ["failed"] * 4 + ["sent"]
+    assert states(house) == ["failed"] * 5 + ["sent"]
     answers = [row["last_answer"] for row in house.fetch("SELECT last_answer FROM mails ORDER BY id")]
     assert answers[0].startswith("550")
     assert answers[1].startswith("554")
@@ -143,6 +147,7 @@ def test_what_would_mislead_by_now_is_withdrawn(house: House) -> None:
     assert [str(each["To"]) for each in house.sink.mails] == ["b@customers.example"]
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # the dead do not close their connections
 def test_a_death_at_any_door_sends_every_mail_and_none_twice_but_the_one_in_the_dialogue(house: House) -> None:
     letter(house, "first@customers.example")
     passed: list[str] = []
@@ -164,6 +169,7 @@ def test_a_death_at_any_door_sends_every_mail_and_none_twice_but_the_one_in_the_
         heard = door in {"after:call:smtp.send", "before:commit:mail.record"}
         assert len(came) == (3 if heard else 2), f"accepted, and the acceptance written down, before the next: {door}"
     assert set(states(house)) == {"sent"}
+    gc.collect()
 
 
 def test_R16_an_invoice_goes_to_the_address_of_the_moment_with_the_bytes_that_are_kept(house: House) -> None:

@@ -36,9 +36,8 @@ def test_R9b_reminders_go_out_14_7_and_1_days_before_and_twice_is_harmless(house
         14: "Your Standard subscription ends in 14 days",
         7: "Your Standard subscription ends in 7 days",
         1: "Your Standard subscription ends in 1 day",
-        0: "Your Standard account has been suspended",
-    } or list(told) == [14, 7, 1, 0]
-    assert [told[n].partition(" in ")[2] for n in (14, 7, 1)] == ["14 days", "7 days", "1 day"]
+        0: "Your account has been suspended",
+    }
     assert stands == [0, 0, *[1] * 14, 0, 0], "the notice stands from 14 days before until the suspension"
     assert status_of(house, of) == "suspended"
     assert "term_ending" not in kinds_of(house, renewed)

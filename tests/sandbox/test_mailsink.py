@@ -31,9 +31,7 @@ def _mail(recipient: str, *, kind: str | None = "reminder") -> EmailMessage:
     return mail
 
 
-def test_mails_become_numbered_files_named_by_kind_and_recipient(
-    mail_sink: MailSink, client: smtplib.SMTP
-) -> None:
+def test_mails_become_numbered_files_named_by_kind_and_recipient(mail_sink: MailSink, client: smtplib.SMTP) -> None:
     client.send_message(_mail("jan@firma.example"))
     client.send_message(_mail("eva@obchod.example", kind=None))
     assert [file.name for file in mail_sink.files] == [

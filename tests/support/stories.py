@@ -160,16 +160,21 @@ def dying_at(name: str, *, time: int = 1) -> Iterator[list[str]]:
             return
 
 
-def restart(house: House) -> None:
-    """A new process in place of a dead one: calls under way end, leases run out, their items are ready again."""
-    payments = house.runtime.payments
-    payments._pool.shutdown(wait=True)
-    house.runtime = replace(house.runtime, payments=replace(payments))
+def expire(house: House) -> None:
+    """Every lease runs out; whoever holds one does not know yet."""
     with house.engine.begin() as connection:
         connection.execute(
             text("UPDATE work_items SET lease_expires_at = now() - interval '1 s' WHERE state = 'leased'")
         )
     items.expire_leases(house.engine, attempts_max=house.runtime.limits.item_attempts_max)
+
+
+def restart(house: House) -> None:
+    """A new process in place of a dead one: calls under way end, leases run out, their items are ready again."""
+    payments = house.runtime.payments
+    payments._pool.shutdown(wait=True)
+    house.runtime = replace(house.runtime, payments=replace(payments))
+    expire(house)
     hurry(house)
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any, Protocol
 
+import requests
 import stripe
 
 from worker import boundary
@@ -78,12 +79,21 @@ class StripeGateway:
     pacer: SlotSource
 
     @cached_property
+    def _session(self) -> requests.Session:
+        """One pool of connections for all threads, which `close` can close."""
+        session = requests.Session()
+        session.mount("http", requests.adapters.HTTPAdapter(pool_connections=2, pool_maxsize=self.connections))
+        return session
+
+    @cached_property
     def _client(self) -> stripe.StripeClient:
         stripe.enable_telemetry = False
         return stripe.StripeClient(
             self.api_key,
             base_addresses={"api": self.api_base},
-            http_client=stripe.RequestsClient(timeout=(min(5.0, self.timeout_s), self.timeout_s)),
+            http_client=stripe.RequestsClient(
+                timeout=(min(5.0, self.timeout_s), self.timeout_s), session=self._session
+            ),
             max_network_retries=0,
         )
 
@@ -91,13 +101,19 @@ class StripeGateway:
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(max_workers=self.connections, thread_name_prefix="stripe")
 
-    def create(self, requests: Sequence[IntentRequest]) -> list[Answer]:
-        """Create PaymentIntents, unconfirmed: no money moves, so a repeat is harmless at any age."""
-        return self._each("stripe.create", [partial(self._create, request) for request in requests])
+    def close(self) -> None:
+        """End the threads and close the connections; the gateway is not used after it."""
+        self._pool.shutdown()
+        with boundary.call("stripe.close"):
+            self._session.close()
 
-    def confirm(self, requests: Sequence[ConfirmRequest]) -> list[Answer]:
+    def create(self, intents: Sequence[IntentRequest]) -> list[Answer]:
+        """Create PaymentIntents, unconfirmed: no money moves, so a repeat is harmless at any age."""
+        return self._each("stripe.create", [partial(self._create, intent) for intent in intents])
+
+    def confirm(self, attempts: Sequence[ConfirmRequest]) -> list[Answer]:
         """Confirm off-session. A PaymentIntent succeeds at most once, whatever is sent."""
-        return self._each("stripe.confirm", [partial(self._confirm, request) for request in requests])
+        return self._each("stripe.confirm", [partial(self._confirm, attempt) for attempt in attempts])
 
     def read(self, intents: Sequence[str]) -> list[Answer]:
         """The truth about PaymentIntents; the provider allows few reads, so only for what is unknown."""

@@ -59,8 +59,8 @@ def deliver_mail(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
                 continue
             try:
                 message = _write(runtime, row, now)
-            except DocumentError as error:
-                answer = MailAnswer(MailOutcome.REFUSED, None, f"cannot be rendered: {error}")
+            except (DocumentError, LookupError, TypeError, ValueError) as error:
+                answer = MailAnswer(MailOutcome.REFUSED, None, f"cannot be rendered: {type(error).__name__}: {error}")
             else:
                 answer = mailer.send(message, envelope_from=runtime.mail.sender, recipient=_address(message))
             if answer.for_everybody:

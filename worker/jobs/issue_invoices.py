@@ -91,8 +91,9 @@ def _check(
         try:
             read_snapshot(_snapshot(runtime, row, today=today, number="0"))
             sound.append(row)
-        except DocumentError as error:
-            faulty.append((row.id, "cannot_be_invoiced", str(error)))
+        except (DocumentError, LookupError, TypeError) as error:
+            # the last two: what was frozen lacks a part, or holds another one in its place
+            faulty.append((row.id, "cannot_be_invoiced", f"{type(error).__name__}: {error}"))
     return sound, faulty
 
 

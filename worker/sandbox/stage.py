@@ -103,6 +103,7 @@ class Stage:
         self.settings = Settings(_env_file=None, **{name.lower(): value for name, value in self.environment.items()})  # type: ignore[arg-type]  # pydantic reads the texts
         self.runtime: Runtime = make_runtime(self.settings)
         self._stack.callback(self.runtime.engine.dispose)
+        self._stack.callback(self.runtime.payments.close)
 
     def _private_database(self) -> str:
         server = self._stack.enter_context(PrivatePostgres(durable=False))

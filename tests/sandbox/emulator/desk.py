@@ -39,9 +39,7 @@ class Desk:
         """An official client of its own."""
         http = stripe.RequestsClient(timeout=timeout_s)
         self._clients.append(http)
-        return stripe.StripeClient(
-            KEY, base_addresses={"api": self.url}, http_client=http, max_network_retries=retries
-        )
+        return stripe.StripeClient(KEY, base_addresses={"api": self.url}, http_client=http, max_network_retries=retries)
 
     def close(self) -> None:
         """Close every connection."""
@@ -132,9 +130,7 @@ class Desk:
 
     def charges(self, intent: str) -> list[dict[str, Any]]:
         """What the journal holds of a PaymentIntent."""
-        return [
-            line for line in self.control("GET", "journal")["charges"] if line["payment_intent"] == intent
-        ]
+        return [line for line in self.control("GET", "journal")["charges"] if line["payment_intent"] == intent]
 
     def kinds(self, subject: str) -> list[str]:
         """The types of the events about an object, oldest first."""

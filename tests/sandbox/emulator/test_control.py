@@ -53,10 +53,7 @@ def test_the_clock_is_put_moved_and_shifted(tmp_path: Path) -> None:
         assert desk.control("PUT", "clock", {"advance_s": 86_400})["now"].startswith("2030-02-01")
         assert desk.control("PUT", "clock", {"shift_s": 0})["shift_s"] == 0
         assert desk.control("GET", "health")["ok"] is True
-        assert (
-            desk.raw_control("PUT", "clock", {"now": "2030-01-01T00:00:00", "advance_s": 1}).status_code
-            == 400
-        )
+        assert desk.raw_control("PUT", "clock", {"now": "2030-01-01T00:00:00", "advance_s": 1}).status_code == 400
         assert desk.raw_control("PUT", "clock", {"now": "soon"}).status_code == 400
         assert desk.raw_control("GET", "nothing").status_code == 404
         desk.close()
@@ -80,9 +77,7 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
         f"'--port-file', {str(port_file)!r}]); print(child.pid, flush=True); time.sleep(60)"
     )
     with log.open("wb") as said:
-        process = subprocess.Popen(
-            [sys.executable, "-c", parent], cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=said
-        )
+        process = subprocess.Popen([sys.executable, "-c", parent], cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=said)
     assert process.stdout is not None
     with process.stdout:
         child = int(process.stdout.readline())
@@ -105,9 +100,7 @@ def _alive(number: int) -> bool:
 
 
 def test_forms_nest() -> None:
-    pairs = decode(
-        "metadata[a%20b]=x+y%26z&expand[]=p&expand[]=q&types[1]=n&types[0]=m&plain=&created[gte]=5"
-    )
+    pairs = decode("metadata[a%20b]=x+y%26z&expand[]=p&expand[]=q&types[1]=n&types[0]=m&plain=&created[gte]=5")
     assert nest(pairs) == {
         "metadata": {"a b": "x y&z"},
         "expand": {"0": "p", "1": "q"},

@@ -51,10 +51,7 @@ def test_the_client_knows_the_mismatch(desk: Desk) -> None:
 def test_a_decline_is_replayed_for_ever_and_tries_once(desk: Desk) -> None:
     payer = desk.payer("insufficient_funds", "ok")
     intent, key = desk.create(payer), desk.name()
-    answers = [
-        desk.wire("POST", f"/v1/payment_intents/{intent.id}/confirm", "off_session=true", key=key)
-        for _ in "ab"
-    ]
+    answers = [desk.wire("POST", f"/v1/payment_intents/{intent.id}/confirm", "off_session=true", key=key) for _ in "ab"]
     assert [answer.status_code for answer in answers] == [402, 402]
     assert answers[0].content == answers[1].content
     assert answers[1].headers["Idempotent-Replayed"] == "true"
@@ -77,9 +74,7 @@ def test_what_never_started_is_not_kept(desk: Desk) -> None:
     nobody = desk.wire("POST", "/v1/payment_intents", PLAIN, key=key, Authorization="Bearer nonsense")
     assert (invalid.status_code, nobody.status_code) == (400, 401)
     desk.control("PUT", "limits", {"per_endpoint": 1})
-    statuses = [
-        desk.wire("POST", "/v1/payment_intents", PLAIN, key=desk.name()).status_code for _ in range(3)
-    ]
+    statuses = [desk.wire("POST", "/v1/payment_intents", PLAIN, key=desk.name()).status_code for _ in range(3)]
     assert desk.wire("POST", "/v1/payment_intents", PLAIN, key=key).status_code == 429
     assert 429 in statuses
     desk.control("PUT", "limits", {})
@@ -127,10 +122,7 @@ def test_a_key_lives_24_hours_and_then_charges_again(desk: Desk, hours: float, c
     desk.control("PUT", "clock", {"advance_s": hours * 3600})
     second = desk.stripe.v1.payment_intents.create(params, options)
     assert len({first.id, second.id}) == charges
-    assert (
-        len([c for c in desk.control("GET", "journal")["charges"] if c["customer"] == payer.customer])
-        == charges
-    )
+    assert len([c for c in desk.control("GET", "journal")["charges"] if c["customer"] == payer.customer]) == charges
 
 
 def test_a_key_of_a_get_means_nothing_and_a_long_one_is_refused(desk: Desk) -> None:

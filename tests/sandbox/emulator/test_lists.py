@@ -22,9 +22,7 @@ def test_a_customers_intents_come_newest_first_page_by_page(desk: Desk) -> None:
     )
     assert ([each.id for each in older.data], older.has_more) == (made[5:], False)
     assert isinstance(older.data[0].customer, stripe.Customer)
-    newer = desk.stripe.v1.payment_intents.list(
-        {"customer": payer.customer, "ending_before": made[5], "limit": 2}
-    )
+    newer = desk.stripe.v1.payment_intents.list({"customer": payer.customer, "ending_before": made[5], "limit": 2})
     assert ([each.id for each in newer.data], newer.has_more) == (made[3:5], True)
 
 

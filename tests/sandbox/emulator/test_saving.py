@@ -132,9 +132,7 @@ def test_paypal_speaks_of_no_network(desk: Desk) -> None:
     assert raised.error is not None
     told = raised.error.to_dict()
     assert told["code"] == "payment_method_provider_decline"
-    assert [told.get(name) for name in ("advice_code", "network_decline_code", "network_advice_code")] == [
-        None
-    ] * 3
+    assert [told.get(name) for name in ("advice_code", "network_decline_code", "network_advice_code")] == [None] * 3
 
 
 def test_the_network_renews_a_card_under_the_same_id(desk: Desk) -> None:

@@ -31,9 +31,7 @@ def test_the_clients_own_retry_repeats_the_key(desk: Desk) -> None:
     intent = desk.create(desk.payer())
     desk.control("POST", "faults", {"kind": "drop_after_execution", "endpoint": "payment_intents.confirm"})
     client = desk.client(timeout_s=5, retries=1)
-    paid = client.v1.payment_intents.confirm(
-        intent.id, {"off_session": True}, {"idempotency_key": desk.name()}
-    )
+    paid = client.v1.payment_intents.confirm(intent.id, {"off_session": True}, {"idempotency_key": desk.name()})
     assert paid.status == "succeeded"
     assert len(desk.charges(intent.id)) == 1
 

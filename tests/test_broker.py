@@ -1,0 +1,191 @@
+"""The doorbell: what is in the broker, and real worker processes that hear it, beat, and end as they should."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from dramatiq.middleware import AgeLimit, ShutdownNotifications
+from sqlalchemy import Engine, create_engine, text
+
+from tests.queue.specs import always, item_row, items, plan, spec
+from tests.support.builders import rows, size
+from tests.support.servers import own_database
+from tests.support.waiting import wait_until
+from tests.support.workers import Started, children, environment, kill_at_once, lives, started, worker_command
+from worker.broker import QUEUE, DieWithMaster, RedisBell, make_broker, redis_client
+from worker.clock import monotonic_s
+from worker.errors import SettingsError, UnreachableError
+from worker.queue.dispatch import sweep
+from worker.queue.heartbeats import ALIVE_S, alive
+
+HEARD = "heard"
+IDLE_LATENCY_S = 0.5
+JOB = "issue_invoices"
+"""A job that has nothing to do for rows that are not there."""
+
+
+@pytest.fixture
+def bell(redis_url: str) -> Iterator[RedisBell]:
+    """The bell that the worker hears."""
+    with ringing(redis_url, HEARD) as made:
+        yield made
+
+
+@contextmanager
+def ringing(url: str, namespace: str) -> Iterator[RedisBell]:
+    made = RedisBell(make_broker(url, namespace=namespace))
+    yield made
+    made.broker.close()
+    made.broker.client.close()
+
+
+@pytest.fixture(scope="module")
+def worker(_engine: Engine, _redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """A master with two worker processes, ready, for the tests that leave it alive."""
+    log = tmp_path_factory.mktemp("worker") / "log"
+    settings = environment(_engine, _redis_url, REDIS_NAMESPACE=HEARD)
+    with started(worker_command(processes=2), settings=settings, log=log) as one:
+        wait_until(lambda: one.said.count("ready for action") == 2)
+        yield one
+        assert one.ask_to_end() == 0
+
+
+def ring_for(engine: Engine, bell: RedisBell, count: int = 1) -> list[int]:
+    """Plan items and ring for them once."""
+    made = plan(engine, spec(JOB, always(*items(count))))
+    assert made is not None
+    assert sweep(engine, bell, threads=100, items=made.items) == count
+    return list(made.items)
+
+
+def living(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return alive(connection, "worker")
+
+
+def test_the_broker_rings_and_does_nothing_else(bell: RedisBell) -> None:
+    """Retries, callbacks and pipelines would enqueue outside of our transactions."""
+    assert [type(one) for one in bell.broker.middleware] == [AgeLimit, ShutdownNotifications, DieWithMaster]
+    assert bell.broker.get_declared_queues() == {QUEUE}
+    assert bell.broker.get_declared_delay_queues() == {f"{QUEUE}.DQ"}
+
+
+def test_a_ring_is_one_message_that_holds_the_items_id(redis_url: str) -> None:
+    with ringing(redis_url, "unheard") as bell:
+        bell.ring(job="renew", item_id=42)
+        consumer = bell.broker.consume(QUEUE, timeout=100)
+        message = next(consumer)
+        assert message is not None
+        assert (message.actor_name, message.queue_name, message.args, message.kwargs) == ("renew", QUEUE, (42,), {})
+        consumer.ack(message)
+        assert next(consumer) is None
+        consumer.close()
+
+
+def test_a_bell_without_a_wire_says_so() -> None:
+    away = RedisBell(make_broker("redis://127.0.0.1:1/0", namespace="odnowa"))  # connects to nothing yet
+    with pytest.raises(UnreachableError, match="Redis does not take messages"):
+        away.ring(job="renew", item_id=1)
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "http://localhost", "redis://localhost:port/0"])
+def test_an_address_that_is_not_rediss_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="REDIS_URL"):
+        redis_client(url)
+
+
+@pytest.mark.usefixtures("worker")
+def test_items_are_executed_after_a_sweep(engine: Engine, bell: RedisBell) -> None:
+    ids = ring_for(engine, bell, 20)
+    wait_until(lambda: all(item_row(engine, item_id)["state"] == "done" for item_id in ids))
+    assert rows(engine, "SELECT 1 FROM work_items WHERE attempts > 0") == []
+    assert size(engine, "runs") == 1
+    assert rows(engine, "SELECT finished_at IS NULL AS open FROM runs") == [{"open": False}]
+
+
+@pytest.mark.usefixtures("worker")
+def test_an_idle_worker_starts_at_once(engine: Engine, bell: RedisBell) -> None:
+    def latency_s() -> float:
+        item_id = ring_for(engine, bell)[0]
+        rung_at = monotonic_s()
+        wait_until(lambda: item_row(engine, item_id)["state"] == "done")
+        return monotonic_s() - rung_at
+
+    quickest_first = sorted(latency_s() for _ in range(6))
+    assert quickest_first[-2] < IDLE_LATENCY_S  # one may meet a busy machine
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_job_that_nobody_knows_harms_nobody(engine: Engine, bell: RedisBell) -> None:
+    bell.ring(job="no_such_job", item_id=1)
+    bell.ring(job=JOB, item_id=10**9)
+    ids = ring_for(engine, bell, 2)
+    wait_until(lambda: all(item_row(engine, item_id)["state"] == "done" for item_id in ids))
+
+
+@pytest.mark.usefixtures("worker")
+def test_work_that_fails_is_in_the_database_and_not_in_the_broker(engine: Engine, bell: RedisBell) -> None:
+    made = plan(engine, spec(JOB, always(*items(1))))
+    assert made is not None
+    with engine.begin() as connection:  # ids that no job can read
+        connection.execute(text('UPDATE work_items SET payload = \'{"ids": ["x"]}\''))
+    assert sweep(engine, bell, threads=1) == 1
+    wait_until(lambda: item_row(engine, made.items[0])["attempts"] == 1)
+    row = item_row(engine, made.items[0])
+    assert (row["state"], row["lease_token"]) == ("ready", None)
+    assert row["last_error"]
+    assert "Traceback" in str(row["last_traceback"])
+
+
+def test_beats_come_with_the_processes_and_end_with_a_master_that_is_killed(
+    engine: Engine, redis_url: str, tmp_path: Path
+) -> None:
+    settings = environment(engine, redis_url, REDIS_NAMESPACE="orphans")
+    with started(worker_command(processes=2), settings=settings, log=tmp_path / "log") as one:
+        wait_until(lambda: one.said.count("ready for action") == 2)
+        workers = children(one.process.pid)
+        wait_until(lambda: len(beating(engine, workers)) == 2)
+        assert living(engine) >= 2
+        kill_at_once(one.process.pid)
+        one.process.wait(10)
+        wait_until(lambda: not any(lives(pid) for pid in workers))
+        beats = beating(engine, workers)
+    with engine.begin() as connection:  # some time later
+        connection.execute(
+            text("UPDATE heartbeats SET beat_at = beat_at - make_interval(secs => :s)"), {"s": ALIVE_S + 1}
+        )
+        assert alive(connection, "worker") == 0
+    assert set(beating(engine, workers)) == set(beats)
+
+
+def beating(engine: Engine, pids: set[int]) -> list[str]:
+    """The names under which these processes beat."""
+    found = rows(engine, "SELECT process FROM heartbeats WHERE kind = 'worker'")
+    return [row["process"] for row in found if int(row["process"].rpartition(":")[2]) in pids]
+
+
+def test_what_cannot_work_ends_with_one_line(
+    engine: Engine, postgres_server: str, redis_url: str, tmp_path: Path
+) -> None:
+    with own_database(postgres_server, f"odnowa_worker_{os.getpid()}") as url, ExitStack() as ended:
+        bare = create_engine(url)
+        ended.callback(bare.dispose)
+        cases = [
+            (environment(bare, redis_url), "run `odnowa db upgrade`"),
+            (environment(engine, redis_url, LEASE_S="soon", WORKER_THREADS="0"), "LEASE_S: "),
+        ]
+        running = [
+            ended.enter_context(started(worker_command(), settings=settings, log=tmp_path / str(n)))
+            for n, (settings, _) in enumerate(cases)
+        ]
+        codes = [one.process.wait(30) for one in running]
+        said = [one.said for one in running]
+    assert all(code != 0 for code in codes)
+    for text_of, (_, reason) in zip(said, cases, strict=True):
+        assert "Traceback" not in text_of, text_of
+        ours = [line for line in text_of.splitlines() if "[dramatiq." not in line and line.strip()]
+        assert len(ours) == 1, text_of
+        assert ours[0].startswith("worker: "), text_of
+        assert reason in ours[0], text_of
