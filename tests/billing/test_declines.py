@@ -47,6 +47,7 @@ LATER = [
     "try_again_later",
     "call_issuer",
 ]
+AGREEMENT_ENDED = "payment_intent_mandate_invalid"
 SOON = ["issuer_not_available", "processing_error", "reenter_transaction"]
 
 
@@ -70,12 +71,14 @@ def test_R8b_soft_codes(decline_code: str) -> None:
 
 
 def test_every_published_code_is_mapped_and_no_other() -> None:
-    assert set(DECLINE_CODES) == {*STOP, *MEND, *LATER, *SOON, "authentication_required"}
+    assert set(DECLINE_CODES) == {*STOP, *MEND, *LATER, *SOON, AGREEMENT_ENDED, "authentication_required"}
 
 
 @pytest.mark.parametrize(
     ("decline_code", "code", "advice", "network", "kind"),
     [
+        # R8b: the payer has ended the agreement at PayPal, which comes as a code without a decline code
+        (None, AGREEMENT_ENDED, None, None, HARD),
         # R8c: the demand stands in either field
         ("authentication_required", "authentication_required", None, None, NEEDS_ACTION),
         (None, "authentication_required", None, None, NEEDS_ACTION),

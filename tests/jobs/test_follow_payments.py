@@ -1,4 +1,4 @@
-"""The job `follow_payments`: looks only while something is open, reads little, and believes events only after a read."""
+"""The job `follow_payments`: looks only while something is open, reads little, believes events after a read."""
 
 from datetime import timedelta
 

@@ -1,6 +1,7 @@
 """R8b through the store: anchors 29, 30 and 31, leap years and yearly 29 February fall on the right dates for years."""
 
 from datetime import date, time
+from itertools import pairwise
 
 import pytest
 
@@ -24,7 +25,7 @@ def step(house: House, people: list[Subscriber], *, times: int) -> None:
 
 def starts(house: House, of: Subscriber) -> list[date]:
     found = house.fetch("SELECT * FROM terms WHERE subscription_id = :id ORDER BY number", id=of.subscription_id)
-    assert all(one["ends_on"] == following["starts_on"] for one, following in zip(found, found[1:], strict=False))
+    assert all(one["ends_on"] == following["starts_on"] for one, following in pairwise(found))
     return [row["starts_on"] for row in found]
 
 

@@ -24,6 +24,8 @@ DECLINE_CODES: Mapping[str, DeclineKind] = MappingProxyType(
             "invalid_account",
             "lost_card",
             "merchant_blacklist",
+            # the payer has ended the agreement at PayPal: no try can succeed until another method is saved
+            "payment_intent_mandate_invalid",
             "not_sent_to_network",
             "pickup_card",
             "previously_declined_do_not_retry",

@@ -17,6 +17,7 @@ from worker.charging.settle import settle
 from worker.gateways.answers import ProviderEvent
 from worker.gateways.stripe import EVENTS_PAGE_MAX
 from worker.queue.items import Lease, fence
+from worker.queue.runs import lock_planning
 from worker.runtime import Runtime
 from worker.store import attempts, provider
 
@@ -55,6 +56,7 @@ def _settle_page(runtime: Runtime, lease: Lease, events: Sequence[ProviderEvent]
         return Counter()
     with boundary.transaction(runtime.engine, "follow.take") as connection:
         fence(connection, lease)
+        lock_planning(connection)
         rows = attempts.take_by_intent(connection, sorted(spoken_of), item=lease.item_id)
     moving = [row for row in rows if _speaks(row, events)]
     counts: Counter[str] = Counter()

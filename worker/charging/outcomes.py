@@ -102,13 +102,7 @@ def _decline_kind(answer: Answer) -> DeclineKind:
     return DeclineKind.NEEDS_ACTION if answer.kind is AnswerKind.WAITING else _classify(answer)
 
 
-_UNUSABLE_METHOD = frozenset({"payment_intent_mandate_invalid"})
-"""The payer has ended the agreement (PayPal): there is no usable method until another one is saved (R8b)."""
-
-
 def _classify(answer: Answer) -> DeclineKind:
-    if answer.code in _UNUSABLE_METHOD:
-        return DeclineKind.HARD
     return classify(
         answer.decline_code,
         code=answer.code,

@@ -34,6 +34,12 @@ class PlannedRun:
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:lock)")
 
+
+def lock_planning(connection: Connection) -> None:
+    """Let nobody else claim rows until the transaction ends; claims made before are seen by what comes after."""
+    connection.execute(_LOCK, {"lock": PLANNING_LOCK})
+
+
 _INSERT_RUN = text("""
     INSERT INTO runs (job, business_date, trigger, sequence, root_run_id, requested_by, reason, selection)
     SELECT :job, :date, cast(:trigger AS text),
@@ -92,7 +98,7 @@ def plan_run(
     Returns None when the timetable's run exists already, or when a minutely look found no work (and left no trace).
     """
     with boundary.transaction(engine, f"queue.plan.{spec.name}") as connection:
-        connection.execute(_LOCK, {"lock": PLANNING_LOCK})
+        lock_planning(connection)
         run_id = _insert_run(
             connection,
             job=spec.name,
