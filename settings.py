@@ -85,8 +85,9 @@ class Settings(BaseSettings):
     micro_batch_max: int = Field(default=25, ge=1, le=25)
     lease_s: int = Field(default=30, ge=5)
     item_attempts_max: int = Field(default=12, ge=1)
-    worker_processes: int = Field(default=2, ge=1)
-    worker_threads: int = Field(default=4, ge=1)
+    worker_machines: int = Field(default=1, ge=1, description="machines that run the worker line of the Procfile")
+    worker_processes: int = Field(default=2, ge=1, description="worker processes per machine")
+    worker_threads: int = Field(default=4, ge=1, description="threads per worker process")
 
     # Only for rehearsals
     clock_file: Path | None = Field(default=None, description="a file with seconds to add to the clock; sandbox only")

@@ -1,7 +1,7 @@
 """The two doors: transaction(name) commits, call(name) leaves the process.
 
 Everything that lasts goes through one of them, so timing, failpoints and the rule "no call inside a
-transaction" have one place. A check over the syntax tree (tests/test_house.py) bans every other way.
+transaction" have one place. A check over the syntax tree (tests/house) bans every other way.
 """
 
 from collections.abc import Callable, Iterator

@@ -6,7 +6,6 @@ OdnowaError
 │   ├── RefusedError          somebody asked for what may not be; the message says why
 │   │   ├── UnknownJobError
 │   │   └── FutureDateError
-│   ├── ImportRefusedError    rows of a file were refused; nothing was written
 │   ├── RuleError             values that the billing rules exclude
 │   │   └── PriceMissingError
 │   ├── DocumentError         a mail or an invoice could not be rendered
@@ -14,8 +13,7 @@ OdnowaError
 │   └── ProviderRefusedError  the provider says that our request is wrong
 └── TransientError            the same may succeed later
     ├── UnreachableError      a server does not answer
-    ├── LeaseLostError        another worker holds this item now; what was not written stays unwritten
-    └── MailDeferredError     the mail server asks to try later
+    └── LeaseLostError        another worker holds this item now; what was not written stays unwritten
 """
 
 
@@ -47,10 +45,6 @@ class FutureDateError(RefusedError):
     """Money moves on days that have come; only a dry run may look ahead."""
 
 
-class ImportRefusedError(PermanentError):
-    """Rows of a file were refused; nothing was written."""
-
-
 class RuleError(PermanentError):
     """Values that the billing rules exclude."""
 
@@ -77,7 +71,3 @@ class UnreachableError(TransientError):
 
 class LeaseLostError(TransientError):
     """Another worker holds this item now; what was not written stays unwritten."""
-
-
-class MailDeferredError(TransientError):
-    """The mail server asks to try later."""

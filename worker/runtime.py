@@ -128,7 +128,7 @@ def make_payments(settings: Settings) -> StripeGateway:
         Pacer(
             redis_client(redis_url),
             settings.stripe_calls_per_second,
-            sharers=settings.worker_processes,
+            sharers=settings.worker_machines * settings.worker_processes,
             namespace=settings.redis_namespace,
         )
         if settings.stripe_paced
@@ -170,6 +170,8 @@ def make_runtime(settings: Settings) -> Runtime:
     signing_key = settings.link_signing_key.get_secret_value()
     if len(signing_key) < SIGNING_KEY_MIN:
         raise SettingsError(f"LINK_SIGNING_KEY needs at least {SIGNING_KEY_MIN} characters; it signs links in mails")
+    if settings.seller_vat == "registered":
+        raise SettingsError("SELLER_VAT=registered: VAT rules are not installed in this version")
     redis_url = _need(settings.redis_url, "REDIS_URL", "redis://localhost:6379/0")
     return Runtime(
         clock=make_clock(settings),
@@ -203,7 +205,7 @@ def make_runtime(settings: Settings) -> Runtime:
             micro_batch_max=settings.micro_batch_max,
             lease_s=settings.lease_s,
             item_attempts_max=settings.item_attempts_max,
-            worker_threads=settings.worker_threads * settings.worker_processes,
+            worker_threads=settings.worker_machines * settings.worker_processes * settings.worker_threads,
             catch_up_days=settings.rule_catch_up_days,
         ),
         invoice_prefix=settings.invoice_prefix,

@@ -12,7 +12,6 @@ from worker.billing.states import (
     OPEN,
     SUBSCRIPTION_TRANSITIONS,
     ChargeState,
-    DeclineKind,
     SubscriptionStatus,
     check_subscription_transition,
     check_transition,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from tests.ops.conftest import Odnowa
 from tests.ops.workers import pretend_alive, working
@@ -123,6 +123,10 @@ def test_a_real_worker_ends_runs_as_done_parked_and_dead(
         assert "see `odnowa stuck`" in parked.stderr
 
         subscriber(engine, ends_on=today)
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE credit_entries RENAME TO credit_entries_elsewhere"))
         dead = odnowa("run", "renew", "--wait", "--timeout", "30")
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE credit_entries_elsewhere RENAME TO credit_entries"))
         assert dead.exit_code == 3, dead.output
         assert "1 items dead" in dead.stdout

@@ -49,16 +49,16 @@ def test_each_kind_with_its_reason_age_and_next_step(odnowa: Odnowa, engine: Eng
     assert told("charge", parked) == (
         "parked, planned",
         "term_already_over: the term was over",
-        f'runbook "term_already_over"; odnowa requeue --charge {parked}',
+        f'runbook "term_already_over"; odnowa requeue --charge {parked} --reason ...',
     )
     assert told("charge", unknown)[:2] == ("unknown", "the provider's answer is missing, read 3 times")
     assert told("charge", cancelling)[0] == "cancelling"
     assert told("item", dead) == (
         "dead",
         "OSError: no route (12 attempts)",
-        f'runbook "remind"; odnowa requeue --item {dead}',
+        f'runbook "remind"; odnowa requeue --item {dead} --reason ...',
     )
-    assert told("run", held) == ("held", "5 times the usual day", f'runbook "held"; odnowa release {held}')
+    assert told("run", held) == ("held", "5 times the usual day", f'runbook "held"; odnowa release {held} --reason ...')
     assert told("mail", failed)[1] == "550 unknown user (0 attempts)"
     assert found == {}
 

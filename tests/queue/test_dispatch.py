@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event, current_thread, main_thread
 
 import pytest
 from sqlalchemy import Engine, text
 
 from tests.queue.specs import always, item_row, items, move, plan, planned_items, spec
 from tests.support.builders import rows
-from worker.boundary import transaction
+from worker.boundary import doors, transaction
 from worker.broker import QUEUE, RedisBell, make_broker
 from worker.errors import UnreachableError
 from worker.queue import runs
@@ -150,6 +151,29 @@ def test_sweeps_at_once_ring_for_each_item_once(engine: Engine, bell: HeardBell)
     with ThreadPoolExecutor(4) as pool:
         swept = [pool.submit(sweep, engine, bell, threads=100) for _ in range(4)]
         assert sum(one.result() for one in swept) == len(ids)
+    assert Counter(bell.items) == Counter(ids)
+
+
+def test_a_sweep_passes_by_what_another_has_in_hand(engine: Engine, bell: HeardBell) -> None:
+    """The other one is held just before its commit."""
+    held, go_on = Event(), Event()
+
+    def failpoint(name: str) -> None:
+        if name == "before:commit:queue.dispatch" and current_thread() is not main_thread():
+            held.set()
+            assert go_on.wait(20)
+
+    ids = planned_items(engine, WINDOW + 3)
+    doors.failpoint = failpoint
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(sweep, engine, bell, threads=THREADS)
+            assert held.wait(20)
+            assert sweep(engine, bell, threads=THREADS) == 3
+            go_on.set()
+            assert other.result() == WINDOW
+    finally:
+        doors.failpoint = None
     assert Counter(bell.items) == Counter(ids)
 
 

@@ -75,13 +75,21 @@ def test_work_that_raises_is_told_and_tried_again_until_it_is_dead(engine: Engin
     assert keeper._held == {}
 
 
+def expire(engine: Engine, held: Lease) -> None:
+    """Let a lease run out; a renewal that was on its way when it was dropped may still come once."""
+    for _ in range(2):
+        move(engine, held.item_id, "lease_expires_at", -60)
+        if expire_leases(engine, attempts_max=12):
+            return
+    raise AssertionError("the lease is renewed although it was dropped")
+
+
 def test_a_lost_lease_ends_in_silence_and_counts_nothing(engine: Engine, keeper: LeaseKeeper) -> None:
     item_id = planned_items(engine)[0]
 
     def work(held: Lease) -> Mapping[str, object]:
         keeper.drop(held)  # as if the process had stalled
-        move(engine, held.item_id, "lease_expires_at", -60)
-        assert expire_leases(engine, attempts_max=12) == 1
+        expire(engine, held)
         assert lease(engine, held.item_id, lease_s=30) is not None
         with transaction(engine, "test.write_back") as connection:
             connection.execute(text("INSERT INTO heartbeats (process, kind) VALUES ('written', 'worker')"))
@@ -102,13 +110,12 @@ def test_a_lease_lost_by_the_work_itself_is_no_failure(engine: Engine, keeper: L
 
 
 def test_work_that_is_interrupted_keeps_its_lease_until_it_runs_out(engine: Engine, keeper: LeaseKeeper) -> None:
-    item_id = planned_items(engine)[0]
+    item_id, work = planned_items(engine)[0], Work(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        run(engine, keeper, item_id, Work(KeyboardInterrupt()))
+        run(engine, keeper, item_id, work)
     assert item_row(engine, item_id)["state"] == "leased"
     assert keeper._held == {}  # nobody renews it any more
-    move(engine, item_id, "lease_expires_at", -60)
-    assert expire_leases(engine, attempts_max=12) == 1
+    expire(engine, work.done[0])
     assert run(engine, keeper, item_id, Work()) == "done"
 
 

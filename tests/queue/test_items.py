@@ -4,12 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from tests.queue.specs import always, item_row, items, move, nothing, plan, planned_items, run_open, spec
 from tests.support.builders import rows
 from worker.boundary import transaction
+from worker.errors import DocumentError, UnreachableError
 from worker.queue.items import (
+    DEFERRALS_MAX,
     RETRY_MAX_S,
     Lease,
     expire_leases,
@@ -112,6 +114,30 @@ def test_a_failure_waits_longer_each_time_and_is_told(engine: Engine) -> None:
             assert isinstance(left, float)
             assert pause_s - 10 < left <= pause_s
     assert fail(engine, take(engine, item_id), OSError("enough"), attempts_max=12) == "dead"
+
+
+def test_a_server_that_is_away_counts_as_no_attempt_and_is_waited_for(engine: Engine) -> None:
+    item_id = planned_items(engine)[0]
+    for deferrals, pause_s in enumerate((2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600), start=1):
+        held = take(engine, item_id)
+        assert fail(engine, held, UnreachableError("away"), attempts_max=1) == "ready"
+        row = item_row(engine, item_id)
+        assert (row["attempts"], row["deferrals"]) == (0, deferrals)
+        assert pause_s - 10 < float(str(row["pause_s"])) <= pause_s
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE work_items SET deferrals = :n"), {"n": DEFERRALS_MAX - 2})
+    assert fail(engine, take(engine, item_id), UnreachableError("away"), attempts_max=12) == "ready"
+    assert fail(engine, take(engine, item_id), UnreachableError("away"), attempts_max=12) == "dead"
+    assert again(engine, item_id) == [item_id]
+    assert item_row(engine, item_id)["deferrals"] == 0
+
+
+def test_what_will_fail_again_is_dead_at_once(engine: Engine) -> None:
+    made = plan(engine, spec(planner=always(*items(1))))
+    assert made is not None
+    held = take(engine, made.items[0])
+    assert fail(engine, held, DocumentError("no such template"), attempts_max=12) == "dead"
+    assert not run_open(engine, made.run_id)
 
 
 def test_a_long_error_is_cut(engine: Engine) -> None:

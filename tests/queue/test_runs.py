@@ -21,6 +21,7 @@ from tests.queue.specs import (
     spec,
 )
 from tests.support.builders import counts, rows, size
+from tests.support.waiting import wait_until
 from worker.boundary import transaction
 from worker.errors import FutureDateError, RefusedError
 from worker.queue import runs
@@ -90,6 +91,28 @@ def test_two_schedulers_at_once_plan_each_date_once(engine: Engine) -> None:
     expected = [(job, TODAY - timedelta(days=n)) for job in ("remind", "renew") for n in range(20, -1, -1)]
     assert sorted(made) == expected
     assert size(engine, "runs") == size(engine, "work_items") == len(expected)
+
+
+def test_one_plans_at_a_time(engine: Engine) -> None:
+    """A planner that looked while another was about to commit would not see what that one claims."""
+    planned: list[PlanRequest] = []
+
+    def notes(connection: Connection, request: PlanRequest) -> Plan:
+        del connection
+        planned.append(request)
+        return Plan(items(1))
+
+    with ThreadPoolExecutor(1) as pool, engine.connect() as another:
+        another.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": runs.PLANNING_LOCK})
+        waiting = pool.submit(plan, engine, spec(planner=notes))
+        query = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        wait_until(lambda: rows(engine, query) or waiting.done())
+        assert not planned
+        assert not waiting.done()
+        another.rollback()
+        made = waiting.result()
+    assert made is not None
+    assert len(planned) == len(made.items) == 1
 
 
 @pytest.mark.parametrize(("found", "runs_left"), [(0, 0), (2, 1)])

@@ -58,7 +58,8 @@ CHARGE_TRANSITIONS: Mapping[ChargeState, frozenset[ChargeState]] = MappingProxyT
     {
         _S.PLANNED: frozenset({_S.PRICED, _S.CANCELLED}),
         # Succeeded at once: credit covers it, or it is carried. Declined at once: there is no usable method.
-        _S.PRICED: frozenset({_S.CREATED, _S.SUCCEEDED, _S.DECLINED}),
+        # Cancelling: renewal was switched off before the confirmation began (R7).
+        _S.PRICED: frozenset({_S.CREATED, _S.SUCCEEDED, _S.DECLINED, _S.CANCELLING}),
         _S.CREATED: frozenset({_S.CONFIRMING, _S.CANCELLING, _S.DECLINED}),
         # Back to created or declined: the provider certainly did not execute the confirmation.
         _S.CONFIRMING: frozenset(

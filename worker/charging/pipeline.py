@@ -90,7 +90,8 @@ def _create(
     answers = runtime.payments.create(
         [
             IntentRequest(
-                key=f"charge-{row.uid}",
+                # a business key: a store that was set back and plans the same charge again is refused, not obeyed
+                key=f"renewal-{row.subscription_id}-{row.term_number}-{row.ordinal}",
                 amount_minor=row.amount_minor,
                 currency=row.currency,
                 customer=row.provider_customer,

@@ -120,6 +120,7 @@ def _answer_attempts(connection: Connection, verdicts: Iterable[Verdict], *, now
             "code": v.answer.code,
             "decline_code": v.answer.decline_code,
             "advice_code": v.answer.advice_code,
+            "decline_kind": None if v.decline is None else v.decline.value,
             "request_id": v.answer.request_id,
         }
         for v in verdicts

@@ -86,7 +86,7 @@ def _charge(row: Any) -> dict[str, Any]:
             about=about,
             reason=f"{row.parked_reason}: {row.parked_detail}" if row.parked_detail else row.parked_reason,
             runbook=row.parked_reason,
-            act=f"odnowa requeue --charge {row.id}",
+            act=f"odnowa requeue --charge {row.id} --reason ...",
         )
     return _entry(
         row,
@@ -107,7 +107,7 @@ def _item(row: Any) -> dict[str, Any]:
         about=f"{row.job} for {row.business_date}, run {row.run_id}, {row.key}",
         reason=f"{row.last_error} ({row.attempts} attempts)",
         runbook=row.job,
-        act=f"odnowa requeue --item {row.id}",
+        act=f"odnowa requeue --item {row.id} --reason ...",
     )
 
 
@@ -119,7 +119,7 @@ def _run(row: Any) -> dict[str, Any]:
         about=f"{row.job} for {row.business_date}",
         reason=row.held_reason,
         runbook=HELD_PAGE,
-        act=f"odnowa release {row.id}",
+        act=f"odnowa release {row.id} --reason ...",
     )
 
 
@@ -131,7 +131,7 @@ def _mail(row: Any) -> dict[str, Any]:
         about=f"{row.external_id}, {row.kind} to {row.recipient or 'nobody yet'}",
         reason=f"{row.last_answer or 'no answer'} ({row.attempts} attempts)",
         runbook="deliver_mail",
-        act=f"odnowa requeue --mail {row.id}",
+        act=f"odnowa requeue --mail {row.id} --reason ...",
     )
 
 

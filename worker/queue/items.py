@@ -15,12 +15,14 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import bindparam
 
 from worker import boundary
-from worker.errors import LeaseLostError
+from worker.errors import LeaseLostError, PermanentError, TransientError
 from worker.queue.plans import Claimed, PlannedItem
 
 RETRY_FIRST_S = 2
 """A failed item waits 2 s, then twice as long each time."""
 RETRY_MAX_S = 600
+DEFERRALS_MAX = 150
+"""At one every ten minutes: about a day of waiting for a server that is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Lease:
     ids: tuple[int, ...]
     token: UUID
     attempt: int
+    deferrals: int
 
 
 _INSERT = text("""
@@ -90,7 +93,7 @@ _LEASE = text("""
     FROM runs r
     WHERE w.id = :item AND w.state = 'ready' AND w.not_before <= now() AND r.id = w.run_id
     RETURNING w.id, w.run_id, coalesce(r.root_run_id, r.id) AS root, w.job, w.key, r.business_date,
-              w.payload, w.attempts
+              w.payload, w.attempts, w.deferrals
 """)
 
 
@@ -111,6 +114,7 @@ def lease(engine: Engine, item_id: int, *, lease_s: int) -> Lease | None:
         ids=tuple(row.payload["ids"]),
         token=token,
         attempt=row.attempts + 1,
+        deferrals=row.deferrals,
     )
 
 
@@ -177,8 +181,10 @@ def finish(engine: Engine, held: Lease, result: Mapping[str, object]) -> None:
 
 _FAIL = text("""
     UPDATE work_items
-    SET attempts = attempts + 1,
-        state = CASE WHEN attempts + 1 >= :attempts_max THEN 'dead' ELSE 'ready' END,
+    SET attempts = attempts + CASE WHEN :transient THEN 0 ELSE 1 END,
+        deferrals = deferrals + CASE WHEN :transient THEN 1 ELSE 0 END,
+        state = CASE WHEN CASE WHEN :transient THEN deferrals + 1 >= :deferrals_max
+                               ELSE attempts + 1 >= :attempts_max END THEN 'dead' ELSE 'ready' END,
         not_before = now() + make_interval(secs => :pause_s),
         next_dispatch_at = now() + make_interval(secs => :pause_s),
         lease_token = NULL, lease_expires_at = NULL, last_error = :error, last_traceback = :trace
@@ -187,12 +193,19 @@ _FAIL = text("""
 
 
 def fail(engine: Engine, held: Lease, error: BaseException, *, attempts_max: int) -> str | None:
-    """The lease failed: the item waits and is tried again, or is dead. Returns its new state, None when lost."""
-    pause_s = min(RETRY_FIRST_S * 2 ** (held.attempt - 1), RETRY_MAX_S)
+    """The lease failed: the item waits and is tried again, or is dead. Returns its new state, None when lost.
+
+    What will fail again is dead at once. A server that is away is waited for, for about a day, and counts as no
+    attempt; anything else is tried `attempts_max` times.
+    """
+    transient = isinstance(error, TransientError)
+    pause_s = min(RETRY_FIRST_S * 2 ** min(held.deferrals if transient else held.attempt - 1, 20), RETRY_MAX_S)
     values = {
         "item": held.item_id,
         "token": held.token,
-        "attempts_max": attempts_max,
+        "attempts_max": 1 if isinstance(error, PermanentError) else attempts_max,
+        "deferrals_max": DEFERRALS_MAX,
+        "transient": transient,
         "pause_s": pause_s,
         "error": f"{type(error).__name__}: {error}"[:1000],
         "trace": "".join(traceback.format_exception(error))[-8000:],
@@ -227,7 +240,7 @@ def expire_leases(engine: Engine, *, attempts_max: int) -> int:
 
 _REQUEUE = text("""
     UPDATE work_items
-    SET state = 'ready', attempts = 0, dispatches = 0, not_before = now(), next_dispatch_at = now(),
+    SET state = 'ready', attempts = 0, deferrals = 0, dispatches = 0, not_before = now(), next_dispatch_at = now(),
         done_at = NULL
     WHERE id = ANY(:items) AND state IN ('dead', 'cancelled') RETURNING id, run_id
 """)

@@ -6,10 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from worker.store.claims import FREE
+from worker.store.claims import FREE, USABLE
 
 _TO_CREATE = text("""
-    SELECT c.id, c.uid, c.amount_minor, c.currency, a.provider_customer, a.external_id, c.term_number
+    SELECT c.id, c.uid, c.amount_minor, c.subscription_id, c.currency, a.provider_customer, a.external_id,
+           c.term_number,
+           (SELECT count(*) FROM charges o WHERE o.subscription_id = c.subscription_id
+            AND o.term_number = c.term_number AND o.id <= c.id) AS ordinal
     FROM charges c JOIN accounts a ON a.id = c.account_id
     WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.state IN ('priced', 'declined') AND c.amount_minor > 0
       AND c.parked_at IS NULL AND c.provider_intent IS NULL
@@ -40,26 +43,26 @@ def set_intents(connection: Connection, pairs: Sequence[tuple[int, str]]) -> Non
 _UNWANTED = text("""
     UPDATE charges c SET state = 'cancelling'
     FROM subscriptions s
-    WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.state = 'created' AND c.parked_at IS NULL
-      AND s.id = c.subscription_id AND NOT (s.auto_renew AND s.status IN ('active', 'past_due'))
+    WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.state IN ('priced', 'created')
+      AND c.parked_at IS NULL AND s.id = c.subscription_id AND NOT (s.auto_renew AND s.status IN ('active', 'past_due'))
     RETURNING c.id
 """)
 
-_METHODLESS = text("""
+_METHODLESS = text(f"""
     SELECT c.id FROM charges c
     JOIN subscriptions s ON s.id = c.subscription_id AND s.auto_renew AND s.status IN ('active', 'past_due')
     WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.amount_minor > 0 AND c.parked_at IS NULL
       AND (c.state IN ('priced', 'created') OR c.state = 'declined' AND c.next_try_on <= :today)
-      AND (NOT EXISTS (SELECT 1 FROM payment_methods m WHERE m.account_id = c.account_id AND m.state = 'in_use')
+      AND (NOT EXISTS (SELECT 1 FROM payment_methods m WHERE {USABLE})
            OR NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = c.account_id AND a.provider_customer IS NOT NULL))
-""")
+""")  # noqa: S608 - no value is put into the text
 
-_BEGIN = text("""
+_BEGIN = text(f"""
     WITH wanted AS (
         SELECT c.id, c.tries, m.id AS method_id, m.provider_method, m.type
         FROM charges c
         JOIN subscriptions s ON s.id = c.subscription_id AND s.auto_renew AND s.status IN ('active', 'past_due')
-        JOIN payment_methods m ON m.account_id = c.account_id AND m.state = 'in_use'
+        JOIN payment_methods m ON {USABLE}
         WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.parked_at IS NULL AND c.provider_intent IS NOT NULL
           AND (c.state = 'created'
                OR c.state = 'declined' AND (c.next_try_on <= :today OR m.id IS DISTINCT FROM c.last_method_id))
@@ -77,7 +80,7 @@ _BEGIN = text("""
     UPDATE charges c SET state = 'confirming', last_method_id = b.payment_method_id
     FROM begun b WHERE c.id = b.charge_id
     RETURNING c.id, b.id AS attempt_id, b.uid, b.request, c.provider_intent
-""")
+""")  # noqa: S608 - no value is put into the text
 
 
 def withdraw_unwanted(connection: Connection, ids: Sequence[int], *, item: int) -> list[int]:
@@ -142,7 +145,7 @@ def to_check(connection: Connection, *, now: datetime, most: int) -> list[int]:
 _ANY_OPEN = text("""
     SELECT min(business_date) FROM charges
     WHERE state IN ('confirming', 'processing', 'unknown', 'declined', 'cancelling', 'created')
-      AND provider_intent IS NOT NULL
+      AND provider_intent IS NOT NULL AND parked_at IS NULL
 """)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import bindparam
 
-from worker.store.claims import FREE
+from worker.store.claims import FREE, USABLE
 
 _PLAN_RENEWALS = text("""
     INSERT INTO charges (account_id, subscription_id, purpose, term_number, business_date)
@@ -32,8 +32,7 @@ _DUE = text(f"""
       AND (c.state IN ('planned', 'priced', 'created', 'confirming') AND c.business_date <= :date
            OR c.state = 'declined' AND s.auto_renew AND (
                c.next_try_on <= :today
-               OR EXISTS (SELECT 1 FROM payment_methods m WHERE m.account_id = c.account_id AND m.state = 'in_use'
-                          AND m.id IS DISTINCT FROM c.last_method_id)))
+               OR EXISTS (SELECT 1 FROM payment_methods m WHERE {USABLE} AND m.id IS DISTINCT FROM c.last_method_id)))
       AND {FREE.format(alias="c")}
     ORDER BY c.id FOR UPDATE OF c SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text

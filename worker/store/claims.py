@@ -1,7 +1,14 @@
-"""Claims: a row bears the id of the work item that holds it, and is free when that item lives no more."""
+"""Conditions that several statements share: rows that no living item holds, methods that may be tried."""
 
 FREE = """
     ({alias}.work_item_id IS NULL OR NOT EXISTS (
         SELECT 1 FROM work_items w WHERE w.id = {alias}.work_item_id AND w.state IN ('ready', 'leased')))
 """
-"""SQL: no living item holds the row; format it with the table's alias."""
+"""SQL: a row bears the id of the item that holds it; free is a row whose item lives no more. Format with its alias."""
+
+
+USABLE = """
+    (m.account_id = c.account_id AND m.state = 'in_use' AND NOT EXISTS (
+        SELECT 1 FROM attempts r WHERE r.charge_id = c.id AND r.payment_method_id = m.id AND r.decline_kind = 'hard'))
+"""
+"""SQL: the method `m` is in use and was not refused for good for the charge `c` (R8b)."""

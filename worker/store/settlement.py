@@ -11,9 +11,10 @@ from sqlalchemy.sql import bindparam
 _ANSWER_ATTEMPTS = text("""
     UPDATE attempts t
     SET state = v.state, answered_at = :now, code = v.code, decline_code = v.decline_code,
-        advice_code = v.advice_code, request_id = coalesce(v.request_id, t.request_id)
+        advice_code = v.advice_code, decline_kind = v.decline_kind, request_id = coalesce(v.request_id, t.request_id)
     FROM jsonb_to_recordset(:rows) AS v (
-        charge_id bigint, state text, code text, decline_code text, advice_code text, request_id text)
+        charge_id bigint, state text, code text, decline_code text, advice_code text, decline_kind text,
+        request_id text)
     WHERE t.charge_id = v.charge_id AND t.state IN ('sent', 'unknown', 'processing')
 """).bindparams(bindparam("rows", type_=JSONB))
 

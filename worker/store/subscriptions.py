@@ -28,7 +28,7 @@ _HOPELESS = text(f"""
     WHERE c.purpose = 'renewal' AND c.parked_at IS NULL AND (cast(:only AS bigint) IS NULL OR s.id = :only)
       AND s.status IN ('active', 'past_due') AND s.paid_until <= :date
       AND (c.state = 'declined' AND (NOT s.auto_renew OR c.next_try_on IS NULL AND c.suspends_on <= :today)
-           OR c.state = 'created' AND NOT s.auto_renew
+           OR c.state IN ('priced', 'created') AND NOT s.auto_renew
            OR c.state = 'cancelling')
       AND {FREE.format(alias="c")}
     ORDER BY c.id FOR UPDATE OF c SKIP LOCKED
@@ -66,7 +66,7 @@ _BEGIN_CANCELLING = text("""
     UPDATE charges c SET state = 'cancelling' FROM subscriptions s
     WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.parked_at IS NULL AND s.id = c.subscription_id
       AND (c.state = 'declined' AND (NOT s.auto_renew OR c.next_try_on IS NULL AND c.suspends_on <= :today)
-           OR c.state = 'created' AND NOT s.auto_renew)
+           OR c.state IN ('priced', 'created') AND NOT s.auto_renew)
     RETURNING c.id
 """)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from aiohttp import web
 
 from worker.sandbox.emulator.clock import Clock
+from worker.sandbox.emulator.dials import Dials
 from worker.sandbox.emulator.journal import Journal
 from worker.sandbox.emulator.limits import Limits
 from worker.sandbox.emulator.server import Server
@@ -34,7 +35,7 @@ def main() -> None:
 async def _serve(flags: argparse.Namespace) -> None:
     world = World(Clock(), Journal(flags.journal))
     limits = Limits(per_endpoint=flags.rate_limit_per_endpoint, overall=flags.rate_limit_global)
-    server = Server(world, limits, latency_s=flags.latency_ms / 1000)
+    server = Server(world, Dials(limits, latency_s=flags.latency_ms / 1000))
     runner = web.ServerRunner(web.Server(server.handle, access_log=None), shutdown_timeout=0.2)
     await runner.setup()
     await web.TCPSite(runner, LOOPBACK, flags.port).start()

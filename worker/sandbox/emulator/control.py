@@ -3,23 +3,20 @@
 It does what Stripe has no API for, so nothing of the product may call it; tests and the demo do.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from worker.sandbox.emulator import confirming, methods, seeding
+from worker.sandbox.emulator.dials import Dials
 from worker.sandbox.emulator.endpoints import NAMES
 from worker.sandbox.emulator.errors import MISSING, ApiError
 from worker.sandbox.emulator.outcomes import Script
-
-if TYPE_CHECKING:
-    from worker.sandbox.emulator.server import Server
+from worker.sandbox.emulator.world import World
 
 Json = dict[str, Any]
 Handler = Callable[[str, Json], Json]
@@ -31,9 +28,9 @@ _CARD = {"exp_month": int, "exp_year": int, "last4": str, "brand": str}
 class Control:
     """The control plane's endpoints."""
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._world = server.world
+    def __init__(self, world: World, dials: Dials) -> None:
+        self._world = world
+        self._dials = dials
         self._routes: dict[tuple[str, str], Handler] = {
             ("GET", "health"): self._health,
             ("GET", "clock"): self._clock,
@@ -50,7 +47,7 @@ class Control:
             ("PUT", "latency"): self._latency,
             ("GET", "journal"): self._journal,
             ("GET", "attempts"): lambda _name, _given: {"attempts": self._world.journal.attempts},
-            ("GET", "stats"): lambda _name, _given: self._server.limits.shown(),
+            ("GET", "stats"): lambda _name, _given: self._dials.limits.shown(),
             ("POST", "stats/reset"): self._reset,
         }
 
@@ -116,19 +113,19 @@ class Control:
         return {"payment_method": name, "mandate": method.mandate, "status": "inactive"}
 
     def _faults(self, _name: str, _given: Json) -> Json:
-        return {"faults": [fault.shown() for fault in self._server.faults.armed]}
+        return {"faults": [fault.shown() for fault in self._dials.faults.armed]}
 
     def _arm(self, _name: str, given: Json) -> Json:
         if given.get("endpoint") not in {None, *NAMES}:
             raise ValueError(f"no such endpoint; there are {', '.join(sorted(NAMES))}")
-        return self._server.faults.arm(given).shown()
+        return self._dials.faults.arm(given).shown()
 
     def _disarm(self, name: str, given: Json) -> Json:
-        self._server.faults.armed.clear()
+        self._dials.faults.armed.clear()
         return self._faults(name, given)
 
     def _limits(self, _name: str, _given: Json) -> Json:
-        return {"per_endpoint": self._server.limits.per_endpoint, "global": self._server.limits.overall}
+        return {"per_endpoint": self._dials.limits.per_endpoint, "global": self._dials.limits.overall}
 
     def _put_limits(self, name: str, given: Json) -> Json:
         for member in given:
@@ -137,14 +134,14 @@ class Control:
         per_endpoint, overall = given.get("per_endpoint"), given.get("global")
         if any(rate is not None and not rate > 0 for rate in (per_endpoint, overall)):
             raise ValueError("a limit is a positive number of requests a second, or null for none")
-        self._server.limits.put(per_endpoint=per_endpoint, overall=overall)
+        self._dials.limits.put(per_endpoint=per_endpoint, overall=overall)
         return self._limits(name, given)
 
     def _latency(self, _name: str, given: Json) -> Json:
         milliseconds = float(given["ms"])
         if milliseconds < 0:
             raise ValueError("ms may not be negative")
-        self._server.latency_s = milliseconds / 1000
+        self._dials.latency_s = milliseconds / 1000
         return {"ms": milliseconds}
 
     def _journal(self, _name: str, given: Json) -> Json:
@@ -153,8 +150,8 @@ class Control:
         return self._world.journal.read(low=low, high=high)
 
     def _reset(self, _name: str, _given: Json) -> Json:
-        self._server.limits.reset()
-        return self._server.limits.shown()
+        self._dials.limits.reset()
+        return self._dials.limits.shown()
 
 
 def _day(text: str) -> datetime:

@@ -12,13 +12,13 @@ from aiohttp import web
 from worker.sandbox.emulator import bank, confirming, endpoints, form
 from worker.sandbox.emulator.call import Call
 from worker.sandbox.emulator.control import Control
+from worker.sandbox.emulator.dials import Dials
 from worker.sandbox.emulator.endpoints import Endpoint
 from worker.sandbox.emulator.errors import UNAUTHORISED, ApiError, invalid
 from worker.sandbox.emulator.events import Cause
 from worker.sandbox.emulator.expanding import check_expand, expand
-from worker.sandbox.emulator.faults import KINDS, Faults, Where
+from worker.sandbox.emulator.faults import KINDS, Where
 from worker.sandbox.emulator.idempotency import Answer, Keys
-from worker.sandbox.emulator.limits import Limits
 from worker.sandbox.emulator.world import API_VERSION, World
 
 encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -30,13 +30,11 @@ _log = logging.getLogger("emulator")
 class Server:
     """Answers one request at a time; only waiting (latency, stalls) happens side by side."""
 
-    def __init__(self, world: World, limits: Limits, *, latency_s: float = 0.0) -> None:
+    def __init__(self, world: World, dials: Dials) -> None:
         self.world = world
-        self.limits = limits
-        self.latency_s = latency_s
-        self.faults = Faults()
+        self.dials = dials
         self.keys = Keys(world.clock)
-        self._control = Control(self)
+        self._control = Control(world, dials)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Any request: the API, the control plane or the bank's page."""
@@ -56,14 +54,14 @@ class Server:
         try:
             endpoint, target = endpoints.find(request.method, path)
             _authorise(request.headers.get("Authorization"), request.headers.get("Stripe-Version"))
-            self.limits.admit(endpoint.name)
+            self.dials.limits.admit(endpoint.name)
             pairs = form.decode(body or query)
         except ApiError as error:
             return _respond(_tell(error), request_id)
         key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
         answer = await self._keyed(endpoint, target, path, pairs, Cause(request_id, key))
-        if self.faults.armed:
-            fault = self.faults.strike(self._where(endpoint, target, pairs))
+        if self.dials.faults.armed:
+            fault = self.dials.faults.strike(self._where(endpoint, target, pairs))
             if fault is not None:
                 answer = await KINDS[fault.kind](fault, request.transport, answer)
         return _respond(answer, request_id)
@@ -104,8 +102,8 @@ class Server:
         return Answer(_OK, encode(shown).encode(), kept=True)
 
     async def _wait(self) -> None:
-        if self.latency_s > 0:
-            await asyncio.sleep(self.latency_s)
+        if self.dials.latency_s > 0:
+            await asyncio.sleep(self.dials.latency_s)
 
     def _where(self, endpoint: Endpoint, target: str, pairs: form.Pairs) -> Where:
         intent = self.world.intents.get(target)

@@ -133,8 +133,10 @@ attempts = Table(
     Column("code", Text),
     Column("decline_code", Text),
     Column("advice_code", Text),
+    Column("decline_kind", Text),
     Column("request_id", Text, comment="the provider's name for our call"),
     one_of("state", ("sent", "unknown", "succeeded", "processing", "declined", "void")),
+    CheckConstraint("decline_kind IS NULL OR decline_kind IN ('soft', 'hard', 'needs_action')", name="decline_known"),
     Index("attempts_charge_number_key", "charge_id", "number", unique=True),
     Index(
         "attempts_open_key",

@@ -166,6 +166,7 @@ CREATE TABLE work_items (
     payload JSONB NOT NULL,
     state TEXT DEFAULT 'ready' NOT NULL,
     attempts INTEGER DEFAULT '0' NOT NULL,
+    deferrals INTEGER DEFAULT '0' NOT NULL,
     not_before TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     dispatches INTEGER DEFAULT '0' NOT NULL,
     next_dispatch_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -181,6 +182,10 @@ CREATE TABLE work_items (
     CONSTRAINT work_items_leased_with_token CHECK ((state = 'leased') = (lease_token IS NOT NULL)),
     CONSTRAINT work_items_run_id_fkey FOREIGN KEY(run_id) REFERENCES runs (id)
 );
+
+COMMENT ON COLUMN work_items.attempts IS 'leases that failed or ran out';
+
+COMMENT ON COLUMN work_items.deferrals IS 'times a server it needs was away';
 
 CREATE UNIQUE INDEX work_items_run_key_key ON work_items (run_id, key);
 
@@ -391,9 +396,11 @@ CREATE TABLE attempts (
     code TEXT,
     decline_code TEXT,
     advice_code TEXT,
+    decline_kind TEXT,
     request_id TEXT,
     CONSTRAINT attempts_pkey PRIMARY KEY (id),
     CONSTRAINT attempts_state_known CHECK (state IN ('sent', 'unknown', 'succeeded', 'processing', 'declined', 'void')),
+    CONSTRAINT attempts_decline_known CHECK (decline_kind IS NULL OR decline_kind IN ('soft', 'hard', 'needs_action')),
     CONSTRAINT attempts_uid_key UNIQUE (uid),
     CONSTRAINT attempts_charge_id_fkey FOREIGN KEY(charge_id) REFERENCES charges (id),
     CONSTRAINT attempts_payment_method_id_fkey FOREIGN KEY(payment_method_id) REFERENCES payment_methods (id)
