@@ -5,7 +5,7 @@ import socket
 import sys
 
 import dramatiq
-from dramatiq.middleware import Middleware
+from dramatiq.middleware import Middleware, Shutdown
 
 from settings import load_settings
 from worker import jobs, telemetry
@@ -62,6 +62,7 @@ def declare(one: Job) -> None:
             work,
             lease_s=runtime.limits.lease_s,
             attempts_max=runtime.limits.item_attempts_max,
+            interrupts=(Shutdown,),
         )
 
     dramatiq.actor(actor_name=one.name, queue_name=QUEUE, broker=broker)(actor)

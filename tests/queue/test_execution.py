@@ -119,6 +119,15 @@ def test_work_that_is_interrupted_keeps_its_lease_until_it_runs_out(engine: Engi
     assert run(engine, keeper, item_id, Work()) == "done"
 
 
+def test_work_that_is_asked_to_end_hands_its_item_back_and_counts_nothing(engine: Engine, keeper: LeaseKeeper) -> None:
+    item_id = planned_items(engine)[0]
+    with pytest.raises(SystemExit):
+        execute(engine, keeper, item_id, Work(SystemExit()), lease_s=600, attempts_max=12, interrupts=(SystemExit,))
+    row = item_row(engine, item_id)
+    assert (row["state"], row["attempts"], row["lease_token"]) == ("ready", 0, None)
+    assert run(engine, keeper, item_id, Work()) == "done"
+
+
 def test_long_work_keeps_its_lease(engine: Engine, keeper: LeaseKeeper) -> None:
     """The work lasts until its lease was renewed; nobody takes the item meanwhile."""
     item_id, begun, go_on = planned_items(engine)[0], Event(), Event()

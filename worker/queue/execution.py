@@ -81,9 +81,18 @@ class LeaseKeeper:
 
 
 def execute(
-    engine: Engine, keeper: LeaseKeeper, item_id: int, work: Work, *, lease_s: int, attempts_max: int
+    engine: Engine,
+    keeper: LeaseKeeper,
+    item_id: int,
+    work: Work,
+    *,
+    lease_s: int,
+    attempts_max: int,
+    interrupts: tuple[type[BaseException], ...] = (),
 ) -> str | None:
     """Lease the item, do the work, mark it done; a duplicate message finds nothing and leaves in silence.
+
+    `interrupts` are what a worker that is asked to end raises in its work: the item is handed back at once.
 
     Returns the item's state afterwards, None when there was nothing to do or the lease was lost.
     """
@@ -102,6 +111,10 @@ def execute(
         state = items.fail(engine, held, error, attempts_max=attempts_max)
         log.warning("item_failed", state=state, attempt=held.attempt, error=f"{type(error).__name__}: {error}"[:300])
         return state
+    except interrupts:
+        items.hand_back(engine, held)
+        log.info("item_handed_back")
+        raise
     finally:
         keeper.drop(held)
         structlog.contextvars.unbind_contextvars("job", "run", "item")

@@ -217,6 +217,19 @@ def fail(engine: Engine, held: Lease, error: BaseException, *, attempts_max: int
     return None if row is None else str(row.state)
 
 
+_HAND_BACK = text("""
+    UPDATE work_items
+    SET state = 'ready', lease_token = NULL, lease_expires_at = NULL, next_dispatch_at = now()
+    WHERE id = :item AND lease_token = :token
+""")
+
+
+def hand_back(engine: Engine, held: Lease) -> None:
+    """Give an item back in order, as a worker that is asked to end does: another takes it at once, nothing counts."""
+    with boundary.transaction(engine, "queue.hand_back") as connection:
+        connection.execute(_HAND_BACK, {"item": held.item_id, "token": held.token})
+
+
 _EXPIRE = text("""
     UPDATE work_items
     SET attempts = attempts + 1, state = CASE WHEN attempts + 1 >= :attempts_max THEN 'dead' ELSE 'ready' END,
