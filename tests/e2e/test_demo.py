@@ -1,0 +1,69 @@
+"""The demo itself: it ends with equal books, and whatever ends it leaves no process behind."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.nights import until
+from tests.support.workers import children, lives
+from worker.sandbox.processes import CHECKOUT
+
+
+def _demo(folder: Path, *, days: int) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "worker.sandbox.demo", "--days", str(days), "--folder", str(folder)],
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _family(pid: int) -> set[int]:
+    found, waiting = set(), [pid]
+    while waiting:
+        one = waiting.pop()
+        found.add(one)
+        waiting += children(one)
+    return found
+
+
+@pytest.mark.timeout(90)
+def test_three_nights_end_with_equal_books_and_paper_to_open(tmp_path: Path) -> None:
+    demo = _demo(tmp_path / "demo", days=3)
+    said, _ = demo.communicate(timeout=80)
+    assert demo.returncode == 0, said
+    assert "books = journal" in said
+    assert "DIFFERENT" not in said
+    assert list((tmp_path / "demo" / "mails").glob("*.eml"))
+    invoices = list((tmp_path / "demo" / "invoices").glob("*.pdf"))
+    assert invoices
+    assert all(path.read_bytes().startswith(b"%PDF") for path in invoices)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["SIGKILL", "Ctrl-C"])
+def test_whatever_ends_it_no_process_stays(tmp_path: Path, how: signal.Signals) -> None:
+    demo = _demo(tmp_path / "demo", days=3)
+    try:
+        until(lambda: (tmp_path / "demo" / "mails").exists() and _sent(tmp_path) > 0, limit_s=40, what="the first mail")
+        family = _family(demo.pid)
+        assert len(family) > 8, "servers, emulator, sink, workers"
+        os.kill(demo.pid, how)
+        until(lambda: not any(lives(pid) for pid in family - {demo.pid}), limit_s=15, what="nothing of it runs")
+        demo.wait(15)
+        if how is signal.SIGINT:
+            assert demo.returncode == 130
+    finally:
+        if demo.poll() is None:
+            demo.kill()
+        demo.communicate()
+
+
+def _sent(folder: Path) -> int:
+    return len(list((folder / "demo" / "mails").glob("*.eml")))
