@@ -1,4 +1,4 @@
-"""The sum of a renewal: its lines, VAT, what credit pays, what is charged, and what is carried (R7b)."""
+"""The sum of a charge: its lines, VAT, what credit pays, what is charged, and what is carried (R7b)."""
 
 from dataclasses import dataclass
 
@@ -47,11 +47,32 @@ def price_renewal(
     Raises:
         RuleError: credit, carried sum or minimum is negative.
     """
+    return price_lines(
+        lines(configuration),
+        credit_minor=credit_minor,
+        carried_in_minor=carried_in_minor,
+        minimum_minor=minimum_minor,
+        vat=vat,
+    )
+
+
+def price_lines(
+    sold: tuple[Line, ...],
+    *,
+    credit_minor: int,
+    carried_in_minor: int,
+    minimum_minor: int,
+    vat: VatDecision,
+) -> PricedCharge:
+    """Price any lines, of a whole term or of a part of it; the sums mean what they mean for a renewal.
+
+    Raises:
+        RuleError: credit, carried sum or minimum is negative.
+    """
     if min(credit_minor, carried_in_minor, minimum_minor) < 0:
         raise RuleError(
             f"a sum is negative: credit {credit_minor}, carried {carried_in_minor}, minimum {minimum_minor}"
         )
-    sold = lines(configuration)
     vat_minor = vat.on_net(sum(line.net_minor for line in sold))
     if carried_in_minor:
         vat_carried_minor = vat.within_gross(carried_in_minor)
