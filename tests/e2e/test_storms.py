@@ -58,6 +58,12 @@ def _worker_pids(stage: Stage, *, master: int) -> list[int]:
     return [pid for pid in pids if _parent(pid) == master]
 
 
+def _two_workers(stage: Stage, *, master: int) -> list[int]:
+    """Both worker processes, once both have said that they live."""
+    until(lambda: len(_worker_pids(stage, master=master)) == 2, limit_s=20, what="two workers")
+    return _worker_pids(stage, master=master)
+
+
 def _parent(pid: int) -> int | None:
     """The parent of a process that runs, None when it is gone."""
     try:
@@ -71,10 +77,9 @@ def _parent(pid: int) -> int | None:
 def test_a_killed_master_and_a_killed_child_lose_and_double_nothing(make_stage: MakeStage, renewals: int) -> None:
     stage = _begin(make_stage, renewals)
     master = stage.start_workers()
+    children = _two_workers(stage, master=master.pid)
     plan(stage, "renew", due_day(stage))
     until(lambda: succeeded(stage) >= renewals // 10, limit_s=60, what="a tenth of the day")
-    children = _worker_pids(stage, master=master.pid)
-    assert len(children) == 2
     master.kill()
     master.wait()
     until(lambda: not [pid for pid in children if _parent(pid) is not None], limit_s=5, what="no orphan")
@@ -82,8 +87,9 @@ def test_a_killed_master_and_a_killed_child_lose_and_double_nothing(make_stage: 
 
     second = stage.start_workers()
     restarted = time.monotonic()
+    child = _two_workers(stage, master=second.pid)[0]
     until(lambda: succeeded(stage) >= renewals // 2, limit_s=60, what="half of the day")
-    os.kill(_worker_pids(stage, master=second.pid)[0], signal.SIGKILL)
+    os.kill(child, signal.SIGKILL)
     second.wait(15)
     stage.start_workers()
     until_quiet(stage, limit_s=RESTART_LIMIT_S)
