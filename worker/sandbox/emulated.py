@@ -31,6 +31,13 @@ class Emulated:
         """What the next confirmations with this method come to; the last one repeats."""
         self._ask(f"scripts/{quote(payment_method)}", method="PUT", body={"script": list(outcomes)})
 
+    def script_refunds(self, payment_method: str, *outcomes: str) -> None:
+        """What the next refunds of this method's charges come to; the last one repeats.
+
+        Each is `ok`, `pending:succeeded:SECONDS`, `pending:failed:SECONDS` or `ok_then_failed:SECONDS`.
+        """
+        self._ask(f"refund_scripts/{quote(payment_method)}", method="PUT", body={"script": list(outcomes)})
+
     def shift_clock(self, seconds: int) -> None:
         """Set its clock so many seconds off the machine's."""
         self._ask("clock", method="PUT", body={"shift_s": seconds})
@@ -64,6 +71,11 @@ class Emulated:
         charges: list[dict[str, Any]] = self._ask("journal")["charges"]
         return charges
 
+    def journal_refunds(self) -> list[dict[str, Any]]:
+        """Every refund in the order they were made, each once, with the status it has now."""
+        refunds: list[dict[str, Any]] = self._ask("journal")["refunds"]
+        return refunds
+
     def attempts(self) -> list[dict[str, Any]]:
         """Every confirmation that was executed, in order."""
         answer = self._ask("attempts")
@@ -81,11 +93,18 @@ class Emulated:
 
     def approve_at_bank(self, intent: str, *, api_key: str) -> None:
         """The customer follows the link and approves on the page of the bank."""
+        self._decide(intent, "decision=approve", api_key=api_key)
+
+    def pay_on_page(self, intent: str, *, card: str, api_key: str) -> None:
+        """The customer pays an open PaymentIntent on the page, with a test id such as pm_card_visa, or `paypal`."""
+        self._decide(intent, f"decision=pay&payment_method={quote(card)}", api_key=api_key)
+
+    def _decide(self, intent: str, decision: str, *, api_key: str) -> None:
         request = Request(  # noqa: S310 - always http on loopback
             f"{self.url}/v1/payment_intents/{quote(intent)}", headers={"Authorization": f"Bearer {api_key}"}
         )
         with urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
             secret = json.loads(answer.read())["client_secret"]
-        form = f"client_secret={quote(secret)}&decision=approve".encode()
+        form = f"client_secret={quote(secret)}&{decision}".encode()
         with urlopen(f"{self.url}/bank/{quote(intent)}", data=form, timeout=30) as answer:  # noqa: S310 - the same
             answer.read()

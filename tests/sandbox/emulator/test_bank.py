@@ -56,9 +56,11 @@ def test_an_approval_may_still_be_declined(desk: Desk) -> None:
 def test_the_bank_wants_the_right_link_and_a_decision(desk: Desk) -> None:
     intent = desk.create(desk.payer("authentication_required"))
     secret = str(intent.client_secret)
-    assert desk.bank("GET", intent.id, client_secret=secret).status_code == 409
+    assert desk.bank("POST", intent.id, client_secret=secret, decision="approve").status_code == 400
     desk.declined(intent.id)
     assert desk.bank("GET", intent.id, client_secret=secret[:-1]).status_code == 404
     assert desk.bank("GET", "pi_nothing", client_secret=secret).status_code == 404
     assert desk.bank("POST", intent.id, client_secret=secret).status_code == 400
+    unknown = desk.bank("POST", intent.id, client_secret=secret, decision="pay", payment_method="pm_card_nothing")
+    assert unknown.status_code == 400
     assert desk.charges(intent.id) == []

@@ -1,18 +1,24 @@
-"""The page that stands in for the customer's bank (or PayPal): it shows a sum and takes a yes or a no."""
+"""The page that stands in for the checkout and for the customer's bank (or PayPal).
+
+It knows the customer by the client secret alone, as Stripe.js does: it takes a test card for an open
+PaymentIntent, and a yes or a no for a payment that waits for one.
+"""
 
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from worker.sandbox.emulator import confirming, setups
+from worker.sandbox.emulator import confirming, intents, methods, setups
 from worker.sandbox.emulator import intent as states
 from worker.sandbox.emulator.confirming import Attempt
 from worker.sandbox.emulator.errors import ApiError
 from worker.sandbox.emulator.events import Cause
 from worker.sandbox.emulator.intent import PaymentIntent
 from worker.sandbox.emulator.objects import SetupIntent
+from worker.sandbox.emulator.outcomes import TEST_METHODS
 from worker.sandbox.emulator.world import World
 
 _PAGE = """<!doctype html>
@@ -28,6 +34,12 @@ _FORM = """<form method="post" action="/bank/{name}">
 <button name="decision" value="approve">Approve</button>
 <button name="decision" value="refuse">Refuse</button>
 </form>"""
+_CHOICE = """<form method="post" action="/bank/{name}">
+<input type="hidden" name="client_secret" value="{secret}">
+<label>Pay with <select name="payment_method">{options}</select></label>
+<button name="decision" value="pay">Pay</button>
+</form>"""
+PAYPAL = "paypal"  # among the test ids of the page: a new PayPal account
 
 _NOT_FOUND, _GONE, _BAD = 404, 409, 400
 _MINOR = 100
@@ -47,17 +59,47 @@ async def handle(world: World, request: web.BaseRequest, path: str, query: str) 
     if not _open(intent):
         return _page("Nothing to decide", f"<p>It is {escape(intent.status)}.</p>", status=_GONE)
     if not posted:
-        return _page(_question(intent), _FORM.format(name=escape(name), secret=escape(secret)))
-    decide = {"approve": _approve, "refuse": _refuse}.get(given.get("decision", [""])[0])
+        return _page(_question(intent), _forms(intent))
+    decide = _decision(intent, given.get("decision", [""])[0], given.get("payment_method", [""])[0])
     if decide is None:
-        return _page("Approve or refuse?", "<p>The decision is missing.</p>", status=_BAD)
+        return _page("Pay, approve or refuse?", "<p>The decision is missing, or not possible.</p>", status=_BAD)
     return _verdict(world, intent, decide)
 
 
 def _open(intent: Intent) -> bool:
     if isinstance(intent, SetupIntent):
         return intent.status == "requires_action"
-    return intent.status in states.CONFIRMABLE and intent.last_payment_method is not None
+    return intent.status in states.CONFIRMABLE
+
+
+def _to_approve(intent: Intent) -> bool:
+    """Whether there is a method that waits for a yes, or was refused and may be tried again with one."""
+    return isinstance(intent, SetupIntent) or intent.last_payment_method is not None
+
+
+def _choices(intent: Intent) -> list[str]:
+    """The test ids that the page offers."""
+    if isinstance(intent, SetupIntent):
+        return []
+    types = intent.types()
+    return [*(TEST_METHODS if "card" in types else ()), *([PAYPAL] if PAYPAL in types else ())]
+
+
+def _forms(intent: Intent) -> str:
+    name, secret = escape(intent.id), escape(intent.client_secret)
+    forms = _FORM.format(name=name, secret=secret) if _to_approve(intent) else ""
+    if choices := _choices(intent):
+        options = "".join(f"<option>{escape(choice)}</option>" for choice in choices)
+        forms += _CHOICE.format(name=name, secret=secret, options=options)
+    return forms
+
+
+def _decision(intent: Intent, decision: str, method: str) -> Callable[[World, Intent], Intent] | None:
+    if decision == "pay":
+        return partial(_pay, choice=method) if method in _choices(intent) else None
+    if not _to_approve(intent):
+        return None
+    return {"approve": _approve, "refuse": _refuse}.get(decision)
 
 
 def _question(intent: Intent) -> str:
@@ -70,11 +112,22 @@ def _verdict(world: World, intent: Intent, decide: Callable[[World, Intent], Int
     try:
         intent = decide(world, intent)
     except ApiError as error:
-        return _page("Not paid", f"<p>{escape(str(error))}</p>")
+        return _page("Not paid", f"<p>{escape(str(error))}</p>{_forms(world.intents.get(intent.id, intent))}")
+    if intent.status == states.REQUIRES_ACTION:
+        return _page(_question(intent), _forms(intent))
     inside = f"<p>It is now {escape(intent.status)}.</p>"
     if intent.return_url is not None and intent.return_url.startswith(("http://", "https://")):
         inside += f'<p><a href="{escape(intent.return_url)}">Back to the shop</a></p>'
     return _page("Thank you", inside)
+
+
+def _pay(world: World, intent: Intent, *, choice: str) -> Intent:
+    """A new test card, or a new PayPal account, pays with the customer there."""
+    if isinstance(intent, SetupIntent):
+        raise TypeError("the page offers a SetupIntent no methods")
+    method = methods.new_paypal(world) if choice == PAYPAL else methods.resolve(world, choice)
+    intents.check_method(intent, method)
+    return confirming.execute(world, intent, Attempt(method, off_session=False, cause=Cause(None, intent.key)))
 
 
 def _approve(world: World, intent: Intent) -> Intent:

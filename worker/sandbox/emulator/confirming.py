@@ -1,13 +1,14 @@
 """The confirmation of a PaymentIntent: the one place where money moves, or is refused."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from worker.sandbox.emulator import intent as states
 from worker.sandbox.emulator.errors import DECLINED, ApiError
 from worker.sandbox.emulator.events import Cause
 from worker.sandbox.emulator.intent import PaymentIntent
-from worker.sandbox.emulator.methods import bind, has_agreement, outcome_of
+from worker.sandbox.emulator.methods import agree, bind, has_agreement, outcome_of
 from worker.sandbox.emulator.objects import Charge, PaymentMethod, changed
 from worker.sandbox.emulator.outcomes import (
     AUTHENTICATION_REQUIRED,
@@ -77,7 +78,7 @@ def execute(world: World, intent: PaymentIntent, attempt: Attempt) -> PaymentInt
     if isinstance(outcome, Pending):
         intent = changed(intent, status=states.PROCESSING, latest_charge=charge.id)
         world.intents[intent.id] = intent
-        world.await_answer(intent, seconds=outcome.seconds, final=outcome.final)
+        world.later(outcome.seconds, partial(_end, world, intent.id, outcome.final))
         world.tell("charge.pending", charge, attempt.cause)
         world.tell("payment_intent.processing", intent, attempt.cause)
         _note(world, intent, attempt, "processing")
@@ -85,17 +86,6 @@ def execute(world: World, intent: PaymentIntent, attempt: Attempt) -> PaymentInt
     intent = _pay(world, intent, charge, attempt.cause)
     _note(world, intent, attempt, "succeeded")
     return intent
-
-
-def settle(world: World) -> None:
-    """End the pending payments whose moment has come on the emulator's clock."""
-    for due in world.arrived():
-        intent = world.intents[due.intent]
-        charge = world.charges[intent.latest_charge or ""]
-        if isinstance(due.final, Accepted):
-            _pay(world, intent, charge, NOBODY, at=int(due.at_s))
-        else:
-            _refuse(world, intent, _told_by(charge.payment_method, due.final), charge, NOBODY, at=int(due.at_s))
 
 
 def give_up(world: World, intent: PaymentIntent) -> PaymentIntent:
@@ -129,6 +119,16 @@ def refusal(intent: PaymentIntent) -> ApiError:
     members = dict(intent.last_payment_error or {})
     message, kind = members.pop("message"), members.pop("type")
     return ApiError(DECLINED, message, kind=kind, more={**members, "payment_intent": intent.shown()})
+
+
+def _end(world: World, name: str, final: Accepted | Decline, at: int) -> None:
+    """The answer to a pending payment comes."""
+    intent = world.intents[name]
+    charge = world.charges[intent.latest_charge or ""]
+    if isinstance(final, Accepted):
+        _pay(world, intent, charge, NOBODY, at=at)
+    else:
+        _refuse(world, intent, _told_by(charge.payment_method, final), charge, NOBODY, at=at)
 
 
 def _outcome(world: World, attempt: Attempt) -> Outcome:
@@ -183,9 +183,12 @@ def _pay(world: World, intent: PaymentIntent, charge: Charge, cause: Cause, *, a
     charge = world.charges[charge.id] = changed(charge, status="succeeded")
     intent = changed(intent, status=states.SUCCEEDED, latest_charge=charge.id, last_payment_error=None)
     world.intents[intent.id] = intent
-    method = charge.payment_method
-    if intent.customer is not None and intent.setup_future_usage is not None and method.customer is None:
-        method = bind(world, method, intent.customer, cause)
+    method = world.methods[charge.payment_method.id]
+    if intent.customer is not None and intent.setup_future_usage is not None:
+        if intent.setup_future_usage == "off_session":
+            method = _ready(world, method)
+        if method.customer is None and not method.spent:  # it may have been detached while the payment was pending
+            method = bind(world, method, intent.customer, cause)
     elif method.customer is None:
         world.methods[method.id] = changed(method, spent=True)
     world.journal.charge(
@@ -202,6 +205,14 @@ def _pay(world: World, intent: PaymentIntent, charge: Charge, cause: Cause, *, a
     world.tell("charge.succeeded", charge, cause, at=at)
     world.tell("payment_intent.succeeded", intent, cause, at=at)
     return intent
+
+
+def _ready(world: World, method: PaymentMethod) -> PaymentMethod:
+    """A payment that was to set the method up leaves it able to pay without the customer."""
+    if method.type == "paypal" and not has_agreement(world, method):
+        method = agree(world, method)
+    method = world.methods[method.id] = changed(method, wants_setup=False)
+    return method
 
 
 def _refuse(

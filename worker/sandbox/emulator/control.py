@@ -11,11 +11,11 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from worker.sandbox.emulator import confirming, methods, seeding
+from worker.sandbox.emulator import methods, refunds, seeding
 from worker.sandbox.emulator.dials import Dials
 from worker.sandbox.emulator.endpoints import NAMES
 from worker.sandbox.emulator.errors import MISSING, ApiError
-from worker.sandbox.emulator.outcomes import Script
+from worker.sandbox.emulator.outcomes import Script, parse, parse_refund
 from worker.sandbox.emulator.world import World
 
 Json = dict[str, Any]
@@ -37,6 +37,7 @@ class Control:
             ("PUT", "clock"): self._move_clock,
             ("POST", "seed"): lambda _name, given: seeding.seed(self._world, given),
             ("PUT", "scripts/"): self._script,
+            ("PUT", "refund_scripts/"): self._refund_script,
             ("POST", "cards/update"): self._update_card,
             ("POST", "agreements/cancel"): self._cancel_agreement,
             ("GET", "faults"): self._faults,
@@ -89,13 +90,19 @@ class Control:
                 clock.shift_s = float(seconds)
             case _:
                 raise ValueError("give one of now (ISO 8601), advance_s, shift_s")
-        confirming.settle(self._world)
+        self._world.settle()
         return self._clock(name, given)
 
     def _script(self, name: str, given: Json) -> Json:
         method = self._world.method(name)
-        script = Script(methods.checked_script(given.get("script")))
+        script = Script(methods.checked_script(given.get("script")), parse)
         self._world.scripts[method.id] = script
+        return {"payment_method": method.id, "script": script.entries}
+
+    def _refund_script(self, name: str, given: Json) -> Json:
+        method = self._world.method(name)
+        script = Script(refunds.checked_script(given.get("script")), parse_refund)
+        self._world.refund_scripts[method.id] = script
         return {"payment_method": method.id, "script": script.entries}
 
     def _update_card(self, name: str, given: Json) -> Json:

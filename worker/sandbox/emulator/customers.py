@@ -22,7 +22,7 @@ def retrieve(world: World, call: Call) -> dict[str, Any]:
 
 
 def balance(world: World, _call: Call) -> dict[str, Any]:
-    """GET /v1/balance: the sums of all charges; the emulator pays nothing out."""
+    """GET /v1/balance: the sums of all charges less refunds; the emulator pays nothing out."""
     sums = world.journal.totals() or {"eur": 0}
     available = [
         {"amount": amount, "currency": currency, "source_types": {"card": amount}}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from worker.sandbox.emulator import customers, intents, methods, setups
+from worker.sandbox.emulator import customers, intents, methods, refunds, setups
 from worker.sandbox.emulator.call import Call
 from worker.sandbox.emulator.errors import MISSING, ApiError
 from worker.sandbox.emulator.params import (
@@ -185,6 +185,18 @@ _CREATE_METHOD = Spec(
     },
     frozenset({"allow_redisplay", "billing_details", "customer", "metadata", "radar_options"}),
 )
+_CREATE_REFUND = Spec(
+    {
+        "charge": text,
+        "payment_intent": text,
+        "amount": whole,
+        "reason": one_of("duplicate", "fraudulent", "requested_by_customer"),
+        "metadata": metadata,
+        "expand": names,
+    },
+    frozenset({"currency", "customer", "instructions_email", "origin", "refund_application_fee", "reverse_transfer"}),
+)
+_REFUNDS = Spec({**PAGING, "charge": text, "payment_intent": text, "created": span})
 _EVENTS = Spec({**PAGING, "created": span, "type": text, "types": names}, frozenset({"delivery_success"}))
 
 # (method, resource, "" for the collection, "id" for a member, or the verb after the member's id)
@@ -257,6 +269,10 @@ _route(
     Endpoint("payment_intents.confirm", intents.confirm, _CONFIRM_INTENT),
 )
 _route("POST", "payment_intents", "cancel", Endpoint("payment_intents.cancel", intents.cancel, _CANCEL_INTENT))
+
+_route("POST", "refunds", "", Endpoint("refunds.create", refunds.create, _CREATE_REFUND))
+_route("GET", "refunds", "id", Endpoint("refunds.retrieve", refunds.retrieve, _PLAIN))
+_route("GET", "refunds", "", Endpoint("refunds.list", refunds.list_refunds, _REFUNDS))
 
 _COLLECTION, _MEMBER, _VERB = 3, 4, 5  # pieces of /v1/resource, /v1/resource/id, /v1/resource/id/verb
 

@@ -18,6 +18,12 @@ _REFERENCES = {
         "payment_method": "payment_methods",
     },
     "payment_methods": {"customer": "customers"},
+    "refunds": {
+        "charge": "charges",
+        "customer": "customers",
+        "payment_intent": "payment_intents",
+        "payment_method": "payment_methods",
+    },
     "setup_intents": {
         "customer": "customers",
         "mandate": "mandates",

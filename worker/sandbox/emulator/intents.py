@@ -59,7 +59,7 @@ def create(world: World, call: Call) -> dict[str, Any]:
     )
     if "payment_method" in given:
         method = resolve(world, given["payment_method"])
-        _check_method(intent, method)
+        check_method(intent, method)
         intent = changed(intent, payment_method=method.id, status=states.REQUIRES_CONFIRMATION)
     if confirm:
         attempt = _attempt(world, intent, call, intent.payment_method)
@@ -145,7 +145,7 @@ def _attempt(world: World, intent: PaymentIntent, call: Call, name: str | None) 
             "directly with a payment method.",
         )
     method = resolve(world, name)
-    _check_method(intent, method)
+    check_method(intent, method)
     may_redirect = intent.allowed_types is None and (intent.automatic or {}).get("allow_redirects") != "never"
     if may_redirect and intent.return_url is None:
         raise refused(
@@ -169,7 +169,8 @@ def _automatic(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check_method(intent: PaymentIntent, method: PaymentMethod) -> None:
+def check_method(intent: PaymentIntent, method: PaymentMethod) -> None:
+    """Raise ApiError unless the method may pay the intent."""
     usable_by(method, intent.customer)
     if method.type not in intent.types():
         raise refused(

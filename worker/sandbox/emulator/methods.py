@@ -9,12 +9,14 @@ from worker.sandbox.emulator.objects import Mandate, PaymentMethod, changed
 from worker.sandbox.emulator.outcomes import (
     ATTACHES_THOUGH_DECLINING,
     TEST_METHODS,
+    TEST_REFUNDS,
     WANTS_SETUP,
     Accepted,
     Decline,
     Outcome,
     Script,
     parse,
+    parse_refund,
 )
 from worker.sandbox.emulator.shelf import Shelf, listing, page
 from worker.sandbox.emulator.world import NOBODY, World
@@ -38,7 +40,16 @@ def resolve(world: World, name: str) -> PaymentMethod:
     )
     world.methods[method.id] = method
     if script != "ok":
-        world.scripts[method.id] = Script([script])
+        world.scripts[method.id] = Script([script], parse)
+    if name in TEST_REFUNDS:
+        world.refund_scripts[method.id] = Script([TEST_REFUNDS[name]], parse_refund)
+    return method
+
+
+def new_paypal(world: World) -> PaymentMethod:
+    """A PayPal account that has agreed to nothing yet."""
+    method = PaymentMethod(world.name("pm"), world.number(), world.now(), "paypal", payer_email="payer@example.com")
+    world.methods[method.id] = method
     return method
 
 
@@ -54,9 +65,7 @@ def create(world: World, call: Call) -> dict[str, Any]:
     if "payment_method" in given:
         return resolve(world, given["payment_method"]).shown()
     if given.get("type") == "paypal":
-        method = PaymentMethod(world.name("pm"), world.number(), world.now(), "paypal", payer_email="payer@example.com")
-        world.methods[method.id] = method
-        return method.shown()
+        return new_paypal(world).shown()
     if given.get("type") != "card":
         raise invalid("Missing required param: type.", code="parameter_missing", param="type")
     card = given.get("card", {})

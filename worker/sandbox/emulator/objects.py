@@ -180,6 +180,7 @@ class Charge:
     receipt_email: str | None = None
     failure_code: str | None = None
     failure_message: str | None = None
+    amount_refunded: int = 0  # by refunds that have not failed
 
     def shown(self) -> Json:
         """The object as the API shows it."""
@@ -190,7 +191,7 @@ class Charge:
             "object": "charge",
             "amount": self.amount,
             "amount_captured": self.amount if paid else 0,
-            "amount_refunded": 0,
+            "amount_refunded": self.amount_refunded,
             "application": None,
             "application_fee": None,
             "application_fee_amount": None,
@@ -219,7 +220,7 @@ class Charge:
             "receipt_email": self.receipt_email,
             "receipt_number": None,
             "receipt_url": None,
-            "refunded": False,
+            "refunded": paid and self.amount_refunded == self.amount,
             "review": None,
             "shipping": None,
             "source_transfer": None,

@@ -1,7 +1,9 @@
 """What a payment method's issuer will answer: scripts, and the table of declines with their advice."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,22 @@ class Pending:
 
 
 Outcome = Accepted | Challenge | Decline | Pending
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyBack:
+    """What becomes of a refund.
+
+    Args:
+        status: the refund's status in the answer to its creation.
+        later: the status it comes to afterwards; None when it keeps the first.
+        seconds: how long that takes on the emulator's clock.
+    """
+
+    status: str
+    later: str | None = None
+    seconds: float = 0.0
+
 
 _LATER, _STOP, _DATA = "try_again_later", "do_not_try_again", "confirm_card_data"
 
@@ -123,6 +141,13 @@ TEST_METHODS: dict[str, tuple[str, str, str]] = {
     "pm_card_chargeDeclinedExpiredCard": ("visa", "0069", "expired_card"),
     "pm_card_chargeDeclinedIncorrectCvc": ("visa", "0127", "incorrect_cvc"),
     "pm_card_chargeDeclinedProcessingError": ("visa", "0119", "processing_error"),
+    "pm_card_pendingRefund": ("visa", "7726", "ok"),
+    "pm_card_refundFail": ("visa", "5126", "ok"),
+}
+TEST_REFUNDS = {
+    # Stripe's test id: refund script; how long it takes is the emulator's guess
+    "pm_card_pendingRefund": "pending:succeeded:60",
+    "pm_card_refundFail": "ok_then_failed:60",
 }
 # every declining card of Stripe's but this one also refuses to be saved
 ATTACHES_THOUGH_DECLINING = "pm_card_chargeCustomerFail"
@@ -130,6 +155,7 @@ WANTS_SETUP = "pm_card_authenticationRequiredOnSetup"
 
 _PENDING_YES = re.compile(r"processing:succeeded:([0-9]+(?:\.[0-9]+)?)\Z")
 _PENDING_NO = re.compile(r"processing:failed:([a-z_]+):([0-9]+(?:\.[0-9]+)?)\Z")
+_REFUND = re.compile(r"(?:(pending):(succeeded|failed)|(ok)_then_(failed)):([0-9]+(?:\.[0-9]+)?)\Z")
 _CODED = re.compile(r"decline:([a-z_]+)(?::([a-z_]+))?\Z")
 
 
@@ -152,6 +178,16 @@ def parse(words: str) -> Outcome:
     raise ValueError(f"unknown outcome {words!r}")
 
 
+def parse_refund(words: str) -> MoneyBack:
+    """The outcome that a refund script's entry names. Raises ValueError for one that is not known."""
+    if words == "ok":
+        return MoneyBack("succeeded")
+    found = _REFUND.match(words)
+    if found is None:
+        raise ValueError(f"unknown outcome of a refund {words!r}")
+    return MoneyBack(found[1] or "succeeded", found[2] or found[4], float(found[5]))
+
+
 def decline(decline_code: str, *, advice: str | None = None) -> Decline:
     """The refusal with that code; the advice of the table gives way to `advice`."""
     usual, network_decline, network_advice = _TABLE.get(decline_code, (None, None, None))
@@ -164,24 +200,27 @@ def decline(decline_code: str, *, advice: str | None = None) -> Decline:
     )
 
 
-class Script:
-    """A payment method's outcomes, consumed one per confirmation; the last one repeats."""
+Kind = TypeVar("Kind")
+
+
+class Script(Generic[Kind]):
+    """A payment method's outcomes, consumed one per confirmation or refund; the last one repeats."""
 
     __slots__ = ("_at", "entries", "outcomes")
 
-    def __init__(self, entries: list[str]) -> None:
-        """Raises ValueError for an empty script or an unknown entry."""
+    def __init__(self, entries: list[str], parser: Callable[[str], Kind]) -> None:
+        """Raises ValueError for an empty script or an entry that `parser` does not know."""
         if not entries:
             raise ValueError("a script needs at least one outcome")
         self.entries = entries
-        self.outcomes = [parse(entry) for entry in entries]
+        self.outcomes = [parser(entry) for entry in entries]
         self._at = 0
 
-    def coming(self) -> Outcome:
+    def coming(self) -> Kind:
         """The outcome that `take` would give, left where it is."""
         return self.outcomes[self._at]
 
-    def take(self) -> Outcome:
+    def take(self) -> Kind:
         """The next outcome."""
         outcome = self.outcomes[self._at]
         self._at = min(self._at + 1, len(self.outcomes) - 1)

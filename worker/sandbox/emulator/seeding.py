@@ -2,15 +2,19 @@
 
 from typing import Any
 
+from worker.sandbox.emulator import refunds
 from worker.sandbox.emulator.methods import agree, checked_script
 from worker.sandbox.emulator.objects import Customer, PaymentMethod
-from worker.sandbox.emulator.outcomes import Script
+from worker.sandbox.emulator.outcomes import Script, parse, parse_refund
 from worker.sandbox.emulator.world import World
 
 Json = dict[str, Any]
 
 _CUSTOMER = frozenset({"id", "email", "name", "description", "metadata"})
-_METHOD = frozenset({"id", "customer", "type", "brand", "last4", "exp_month", "exp_year", "payer_email", "script"})
+_METHOD = frozenset({"id", "customer", "type", "brand", "last4", "exp_month", "exp_year", "payer_email"}) | {
+    "script",
+    "refund_script",
+}
 
 
 def seed(world: World, given: Json) -> Json:
@@ -48,10 +52,12 @@ def _check(method: Json, customers: set[str]) -> None:
         raise ValueError(f"{method['id']} belongs to no known customer")
     if "script" in method:
         checked_script(method["script"])
+    if "refund_script" in method:
+        refunds.checked_script(method["refund_script"])
 
 
 def _put(world: World, given: Json) -> None:
-    plain = {name: value for name, value in given.items() if name != "script"}
+    plain = {name: value for name, value in given.items() if name not in {"script", "refund_script"}}
     plain.setdefault("type", "card")
     before = world.methods.get(given["id"])
     if before is not None and before.customer is not None:
@@ -60,7 +66,10 @@ def _put(world: World, given: Json) -> None:
     world.methods[method.id] = method
     world.methods_of.setdefault(given["customer"], {})[method.id] = None
     world.scripts.pop(method.id, None)
+    world.refund_scripts.pop(method.id, None)
     if "script" in given:
-        world.scripts[method.id] = Script(given["script"])
+        world.scripts[method.id] = Script(given["script"], parse)
+    if "refund_script" in given:
+        world.refund_scripts[method.id] = Script(given["refund_script"], parse_refund)
     if method.type == "paypal":
         agree(world, method)

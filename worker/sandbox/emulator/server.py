@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from aiohttp import web
 
-from worker.sandbox.emulator import bank, confirming, endpoints, form
+from worker.sandbox.emulator import bank, endpoints, form
 from worker.sandbox.emulator.call import Call
 from worker.sandbox.emulator.control import Control
 from worker.sandbox.emulator.dials import Dials
@@ -39,7 +39,7 @@ class Server:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Any request: the API, the control plane or the bank's page."""
         path, _, query = request.raw_path.partition("?")
-        confirming.settle(self.world)
+        self.world.settle()
         if path.startswith("/v1/"):
             return await self._api(request, path, query)
         if path.startswith("/_emulator/"):
@@ -111,7 +111,20 @@ class Server:
             return Where(endpoint.name, intent.customer, intent.metadata)
         given = dict(pairs)
         metadata = {name[len("metadata[") : -1]: value for name, value in pairs if name.startswith("metadata[")}
+        if endpoint.name.startswith("refunds."):
+            return self._where_refund(endpoint, target, given, metadata)
         return Where(endpoint.name, given.get("customer"), metadata)
+
+    def _where_refund(self, endpoint: Endpoint, target: str, given: dict[str, str], metadata: dict[str, str]) -> Where:
+        """A request about a refund is also one about the PaymentIntent that it gives back."""
+        refund = self.world.refunds.get(target)
+        charge = self.world.charges.get(given.get("charge", "") if refund is None else refund.charge)
+        paid = given.get("payment_intent", "") if charge is None else charge.payment_intent
+        intent = self.world.intents.get(paid)
+        own = metadata if refund is None else refund.metadata
+        if intent is None:
+            return Where(endpoint.name, None, own)
+        return Where(endpoint.name, intent.customer, {**intent.metadata, **own})
 
 
 def _respond(answer: Answer, request_id: str) -> web.Response:

@@ -3,8 +3,8 @@
 import heapq
 import itertools
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from worker.sandbox.emulator.clock import Clock
@@ -13,7 +13,8 @@ from worker.sandbox.emulator.events import Cause, Event, EventLog
 from worker.sandbox.emulator.intent import PaymentIntent
 from worker.sandbox.emulator.journal import Journal
 from worker.sandbox.emulator.objects import Charge, Customer, Mandate, PaymentMethod, SetupIntent, Shown
-from worker.sandbox.emulator.outcomes import Accepted, Decline, Script
+from worker.sandbox.emulator.outcomes import MoneyBack, Outcome, Script
+from worker.sandbox.emulator.refund import Refund
 from worker.sandbox.emulator.shelf import Shelf
 
 API_VERSION = "2026-10-28.endive"
@@ -23,12 +24,11 @@ NOBODY = Cause()
 
 @dataclass(slots=True, order=True)
 class Due:
-    """A pending payment and the moment, in seconds since 1970, at which its answer comes."""
+    """What is to come, and the moment, in seconds since 1970; `then` is told that moment in whole seconds."""
 
     at_s: float
     number: int
-    intent: str
-    final: Accepted | Decline
+    then: Callable[[int], None] = field(compare=False)
 
 
 class World:
@@ -42,12 +42,16 @@ class World:
         self.methods: dict[str, PaymentMethod] = {}
         self.methods_of: dict[str, dict[str, None]] = {}
         self.mandates: dict[str, Mandate] = {}
-        self.scripts: dict[str, Script] = {}
+        self.scripts: dict[str, Script[Outcome]] = {}
+        self.refund_scripts: dict[str, Script[MoneyBack]] = {}
         self.intents: dict[str, PaymentIntent] = {}
         self.all_intents = Shelf()
         self.intents_of: dict[str, Shelf] = {}
         self.setups: dict[str, SetupIntent] = {}
         self.charges: dict[str, Charge] = {}
+        self.refunds: dict[str, Refund] = {}
+        self.all_refunds = Shelf()
+        self.refunds_of: dict[str, Shelf] = {}  # by charge
         self.events = EventLog()
         self._run = secrets.token_hex(4)  # ids of two runs never meet
         self._numbers = itertools.count(1)
@@ -92,15 +96,21 @@ class World:
                 own = self.intents_of[intent.customer] = Shelf()
             own.add(intent.id, number=intent.number, created=intent.created)
 
-    def await_answer(self, intent: PaymentIntent, *, seconds: float, final: Accepted | Decline) -> None:
-        """Let a pending payment end after so many seconds of the emulator's clock."""
-        due = Due(self.clock.now_s() + seconds, self.number(), intent.id, final)
-        heapq.heappush(self._due, due)
+    def keep_refund(self, refund: Refund) -> None:
+        """Keep a new refund and put it on its lists."""
+        self.refunds[refund.id] = refund
+        for shelf in (self.all_refunds, self.refunds_of.setdefault(refund.charge, Shelf())):
+            shelf.add(refund.id, number=refund.number, created=refund.created)
 
-    def arrived(self) -> Iterator[Due]:
-        """The pending payments whose moment has come, oldest first; each is given once."""
+    def later(self, seconds: float, then: Callable[[int], None]) -> None:
+        """Let something happen after so many seconds of the emulator's clock."""
+        heapq.heappush(self._due, Due(self.clock.now_s() + seconds, self.number(), then))
+
+    def settle(self) -> None:
+        """Let everything happen whose moment has come, oldest first."""
         while self._due and self._due[0].at_s <= self.clock.now_s():
-            yield heapq.heappop(self._due)
+            due = heapq.heappop(self._due)
+            due.then(int(due.at_s))
 
     def customer(self, name: str, *, param: str | None = None) -> Customer:
         """A customer, or ApiError; `param` names the parameter that held the id, None when the URL did."""
@@ -116,18 +126,25 @@ class World:
             raise missing("PaymentMethod", name, param=param)
         return found
 
-    def intent(self, name: str) -> PaymentIntent:
-        """A PaymentIntent, or ApiError."""
+    def intent(self, name: str, *, param: str | None = None) -> PaymentIntent:
+        """A PaymentIntent, or ApiError; `param` as for `customer`."""
         found = self.intents.get(name)
         if found is None:
-            raise missing("payment_intent", name)
+            raise missing("payment_intent", name, param=param)
         return found
 
-    def charge(self, name: str) -> Charge:
-        """A charge, or ApiError."""
+    def charge(self, name: str, *, param: str | None = None) -> Charge:
+        """A charge, or ApiError; `param` as for `customer`."""
         found = self.charges.get(name)
         if found is None:
-            raise missing("charge", name)
+            raise missing("charge", name, param=param)
+        return found
+
+    def refund(self, name: str) -> Refund:
+        """A refund, or ApiError."""
+        found = self.refunds.get(name)
+        if found is None:
+            raise missing("refund", name)
         return found
 
     def find(self, name: str) -> Shown | None:
