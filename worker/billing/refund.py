@@ -6,7 +6,7 @@ stays inside: it is neither paid out nor lost. What is left to decide is the cre
 
 - credit that did not come from these charges was there first, is spent first, and stays the account's own;
 - credit from these charges that paid for something which is not refunded lowers the refund;
-- whatever else remains of it is cancelled, because its money is paid out;
+- whatever else remains of these charges' credit is cancelled, because its money is paid out;
 - a sum that one of these charges carried to the next (R7b) was never paid: it is cancelled too.
 
 Ops' refund in part (R14b, `--override`) leaves the subscription and its credit alone: `partial_parts`.
@@ -55,12 +55,13 @@ class Refund:
     """What a full refund does, in minor units.
 
     parts: what goes back on each charge, in the order of the charges; the provider refunds per charge.
-    credit_cancelled_minor, credit_kept_minor: what becomes of the account's credit; together they are all of it.
+    credit_before_minor, credit_after_minor: the account's credit. What these charges gave is cancelled, and
+        other credit that they took comes back, so either may be the larger one.
     """
 
     parts: tuple[int, ...]
-    credit_cancelled_minor: int
-    credit_kept_minor: int
+    credit_before_minor: int
+    credit_after_minor: int
 
     @property
     def total_minor(self) -> int:
@@ -94,13 +95,11 @@ def price_refund(charges: Sequence[PaidCharge], *, other_credit_minor: int, spen
     credit_minor = other_credit_minor + own_minor - spent_elsewhere_minor
     if credit_minor < 0:
         raise RuleError(f"{-credit_minor} more credit was spent than there was")
-    kept_minor = max(other_credit_minor - spent_elsewhere_minor, 0)
     lowered_minor = max(spent_elsewhere_minor - other_credit_minor, 0)
     return Refund(
         parts=_newest_lowered(charges, lowered_minor),
-        # Negative where these charges took other credit: taking them back gives it back.
-        credit_cancelled_minor=credit_minor - kept_minor,
-        credit_kept_minor=kept_minor,
+        credit_before_minor=credit_minor,
+        credit_after_minor=max(other_credit_minor - spent_elsewhere_minor, 0),
     )
 
 
