@@ -9,6 +9,7 @@ documents, templates    what people read: mails and invoices
 broker, queue           Dramatiq as a doorbell; runs and work items as the durable truth
 runtime                 the composition root: Settings -> Runtime
 charging                the money pipeline
+desk                    what customers and support may do, one file each
 job, jobs               @job, and one file per job
 ops, main               the operator's command line; what the dramatiq command loads
 sandbox                 private servers, the Stripe emulator, a mail sink, sample data, the demo

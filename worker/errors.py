@@ -5,7 +5,8 @@ OdnowaError
 │   ├── SettingsError         the settings are incomplete or contradict themselves
 │   ├── RefusedError          somebody asked for what may not be; the message says why
 │   │   ├── UnknownJobError
-│   │   └── FutureDateError
+│   │   ├── FutureDateError
+│   │   └── ActRefusedError   the desk: with a code, and a sentence that tells the customer what to do
 │   ├── RuleError             values that the billing rules exclude
 │   │   └── PriceMissingError
 │   ├── DocumentError         a mail or an invoice could not be rendered
@@ -43,6 +44,19 @@ class UnknownJobError(RefusedError):
 
 class FutureDateError(RefusedError):
     """Money moves on days that have come; only a dry run may look ahead."""
+
+
+class ActRefusedError(RefusedError):
+    """The desk refuses an act; nothing of it was done. The message tells the customer what to do.
+
+    Args:
+        code: why, for programs; it never changes its meaning.
+        message: why and what to do, for the customer.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class RuleError(PermanentError):

@@ -67,6 +67,12 @@ MAILS: dict[str, dict[str, Any]] = {
         "account_url": ACCOUNT_URL,
         "cause": "renewal_off",
     },
+    "renewal_off_confirmed": {
+        "company": COMPANY,
+        "package": "pro",
+        "suspends_on": "2026-12-22",
+        "account_url": ACCOUNT_URL,
+    },
     "invoice_issued": {
         "company": COMPANY,
         "invoice_number": "2026000123",

@@ -122,6 +122,17 @@ class Suspended:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewalOffConfirmed:
+    """The customer switched renewal off (R9b). `suspends_on` is the day of the suspension, never a past one."""
+
+    kind: ClassVar[str] = "renewal_off_confirmed"
+    company: str
+    package: str
+    suspends_on: date
+    account_url: Url
+
+
+@dataclass(frozen=True, slots=True)
 class InvoiceIssued:
     """An invoice, attached (R16). `period_ends_on` is the first day after the period; `amount` is gross."""
 
@@ -154,6 +165,7 @@ MailData = (
     | PaymentMethodRefused
     | AuthenticationNeeded
     | Suspended
+    | RenewalOffConfirmed
     | InvoiceIssued
     | BillingDetailsNeeded
 )
@@ -169,6 +181,7 @@ MAIL_KINDS: Mapping[str, type[MailData]] = MappingProxyType(
             PaymentMethodRefused,
             AuthenticationNeeded,
             Suspended,
+            RenewalOffConfirmed,
             InvoiceIssued,
             BillingDetailsNeeded,
         )

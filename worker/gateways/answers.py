@@ -51,6 +51,19 @@ class ProviderEvent:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class ProviderMethod:
+    """A payment method as the provider knows it: no number, only what R5b allows; brand and expiry are a card's."""
+
+    method: str
+    type: str
+    customer: str | None
+    brand: str | None = None
+    last4: str | None = None
+    exp_month: int | None = None
+    exp_year: int | None = None
+
+
 _STATUS = {
     "succeeded": AnswerKind.SUCCEEDED,
     "processing": AnswerKind.PROCESSING,
@@ -116,4 +129,19 @@ def of_error(error: BaseException) -> Answer:
         network_advice_code=getattr(body, "network_advice_code", None),
         message=f"{type(error).__name__}: {getattr(body, 'message', None) or type(error).__doc__ or ''}"[:300],
         request_id=getattr(error, "request_id", None),
+    )
+
+
+def of_method(method: stripe.PaymentMethod) -> ProviderMethod:
+    """A payment method that was returned."""
+    owner = method.customer
+    card = method.card if method.type == "card" else None
+    return ProviderMethod(
+        method=method.id,
+        type=method.type,
+        customer=owner.id if isinstance(owner, stripe.Customer) else owner,
+        brand=None if card is None else card.brand,
+        last4=None if card is None else card.last4,
+        exp_month=None if card is None else card.exp_month,
+        exp_year=None if card is None else card.exp_year,
     )

@@ -18,7 +18,7 @@ import stripe
 from worker import boundary
 from worker.clock import monotonic_s, sleep_s
 from worker.errors import ProviderRefusedError, UnreachableError
-from worker.gateways.answers import Answer, AnswerKind, ProviderEvent, of_error, of_intent
+from worker.gateways.answers import Answer, AnswerKind, ProviderEvent, ProviderMethod, of_error, of_intent, of_method
 from worker.gateways.pacing import LATE_S
 
 METHOD_TYPES = ("card", "paypal")
@@ -211,6 +211,39 @@ class StripeGateway:
         page: dict[str, Any] = {"types": list(EVENT_TYPES), "limit": EVENTS_PAGE_MAX, **where}
         with boundary.call("stripe.events"):
             return self._client.v1.events.list(params=page).data  # type: ignore[arg-type]  # built from what the call allows
+
+    def payment_method(self, method: str) -> ProviderMethod | None:
+        """A payment method, None when the provider knows none of that id. Raises UnreachableError."""
+        return self._method("stripe.method", partial(self._retrieve_method, method))
+
+    def attach(self, method: str, *, customer: str) -> ProviderMethod | None:
+        """Save a method for a customer, None when the provider refuses it. Raises UnreachableError."""
+        return self._method("stripe.attach", partial(self._attach, method, customer=customer))
+
+    def detach(self, method: str) -> ProviderMethod | None:
+        """Forget a saved method for good, None when it was not saved any more. Raises UnreachableError."""
+        return self._method("stripe.detach", partial(self._detach, method))
+
+    def _retrieve_method(self, method: str) -> stripe.PaymentMethod:
+        return self._client.v1.payment_methods.retrieve(method)
+
+    def _attach(self, method: str, *, customer: str) -> stripe.PaymentMethod:
+        return self._client.v1.payment_methods.attach(method, {"customer": customer})
+
+    def _detach(self, method: str) -> stripe.PaymentMethod:
+        return self._client.v1.payment_methods.detach(method)
+
+    def _method(self, name: str, one: Callable[[], stripe.PaymentMethod]) -> ProviderMethod | None:
+        sleep_s(self.pacer.reserve(name, 1)[0] - monotonic_s())
+        try:
+            with boundary.call(name):
+                return of_method(one())
+        except (stripe.InvalidRequestError, stripe.CardError):
+            return None
+        except stripe.StripeError as error:
+            raise UnreachableError(
+                f"the provider gives no answer, try again in a few minutes: {type(error).__name__}"
+            ) from error
 
     def ping(self) -> None:
         """Pass if the provider answers and knows our key.

@@ -135,10 +135,13 @@ def ring(
     job: str,
     items: Sequence[PlannedItem],
     business_date: date,
-    root_run_id: int,
+    root_run_id: int | None,
     by: str,
 ) -> list[int]:
-    """Insert a rung run with ready items inside the caller's transaction; returns the items to ring for after it."""
+    """Insert a rung run with ready items inside the caller's transaction; returns the items to ring for after it.
+
+    Without a root, as after a request at the desk, the run is the root of what it causes.
+    """
     if not items:
         return []
     run_id = _insert_run(

@@ -66,7 +66,7 @@ _BEGIN = text(f"""
         WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.parked_at IS NULL AND c.provider_intent IS NOT NULL
           AND (c.state = 'created'
                OR c.state = 'declined' AND (c.next_try_on <= :today OR m.id IS DISTINCT FROM c.last_method_id))
-        FOR UPDATE OF c
+        FOR UPDATE OF c FOR SHARE OF s
     ), begun AS (
         INSERT INTO attempts (charge_id, number, payment_method_id, request, sent_on, sent_at)
         SELECT w.id, 1 + coalesce((SELECT max(number) FROM attempts o WHERE o.charge_id = w.id), 0), w.method_id,
@@ -96,7 +96,9 @@ def without_method(connection: Connection, ids: Sequence[int], *, item: int, tod
 def begin(connection: Connection, ids: Sequence[int], *, item: int, today: date, now: datetime) -> Sequence[Row[Any]]:
     """Write the attempts with their frozen parameters.
 
-    A charge with an open attempt, or one that was tried today with this method, is left out by the unique keys.
+    The subscription's row is locked too: renewal that is switched off at this very moment is off before the
+    confirmation begins, or is refused because it has begun (R7). A charge with an open attempt, or one that was
+    tried today with this method, is left out by the unique keys.
     """
     values = {"ids": list(ids), "item": item, "today": today, "now": now}
     return connection.execute(_BEGIN, values).all()

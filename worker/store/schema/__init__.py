@@ -1,6 +1,6 @@
 """The schema in code, one file per aggregate; a test holds it against the migrated catalogue."""
 
-from worker.store.schema import accounts, audit, catalogue, charges, invoices, mails, queue, subscriptions
+from worker.store.schema import accounts, audit, catalogue, charges, desk, invoices, mails, queue, subscriptions
 from worker.store.schema.entitlements import ENTITLEMENTS_VIEW
 from worker.store.schema.metadata import metadata
 
@@ -10,6 +10,7 @@ __all__ = [
     "audit",
     "catalogue",
     "charges",
+    "desk",
     "invoices",
     "mails",
     "metadata",

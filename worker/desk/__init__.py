@@ -1,0 +1,11 @@
+"""The desk: what customers and support may do to an account, one file per thing.
+
+request           who asks, and the frame of every act: once per request id, audited, refused with a sentence
+plain_text        what may stand in a name, an address or a note
+renewal           renewal on and off
+payment_methods   attach, use, remove
+billing_details   versions of name, address, e-mail, VAT number
+invoice_note      the customer's own words on invoices
+my_package        what an account page shows
+to_free           back to Free, by support
+"""

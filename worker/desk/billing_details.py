@@ -1,0 +1,91 @@
+"""Billing details: checked, and kept as versions; what was frozen or issued before keeps the old ones (R4b, R16)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+
+from sqlalchemy import Connection
+
+from worker.billing.countries import COUNTRIES
+from worker.charging.letters import Rung
+from worker.desk.plain_text import checked
+from worker.desk.request import Ask, Caller, Done, noted, perform
+from worker.errors import ActRefusedError
+from worker.runtime import Runtime
+from worker.store import desk
+
+_LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.IGNORECASE)
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})+", re.IGNORECASE)
+_LOCAL_MAX, _EMAIL_MAX = 64, 254
+_VAT_NUMBER = re.compile(r"[A-Z]{2}[0-9A-Z+*]{2,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class BillingDetails:
+    """Who is invoiced and where the invoices go; the country is its ISO code, no VAT number is the empty text."""
+
+    company: str
+    street: str
+    city: str
+    postcode: str
+    country: str
+    email: str
+    vat_number: str = ""
+
+
+def change_billing_details(
+    runtime: Runtime, caller: Caller, details: BillingDetails, *, request_id: str, reason: str | None = None
+) -> Done:
+    """Put new billing details in force. Raises ActRefusedError that names the field."""
+    ask = Ask(caller, "billing_details", request_id, asdict(details), reason)
+    with noted(runtime, ask):
+        good = _checked(details)
+        return perform(runtime, ask, partial(_change, good))
+
+
+def _change(good: dict[str, str | None], connection: Connection, account: int, rung: Rung) -> Mapping[str, object]:
+    del rung
+    row = desk.standing(connection, account)
+    if all(getattr(row, name) == value for name, value in good.items()):
+        return {"version": row.details_version, "changed": False, **good}
+    return {"version": desk.new_details(connection, account, good), "changed": True, **good}
+
+
+def _checked(given: BillingDetails) -> dict[str, str | None]:
+    return {
+        "company": checked(given.company, name="the name", longest=200, required=True),
+        "street": checked(given.street, name="the street", longest=200, required=True),
+        "city": checked(given.city, name="the city", longest=100, required=True),
+        "postcode": checked(given.postcode, name="the postcode", longest=20, required=True),
+        "country": _country(checked(given.country, name="the country", longest=20, required=True)),
+        "email": _email(checked(given.email, name="the e-mail address", longest=_EMAIL_MAX, required=True)),
+        "vat_number": _vat_number(checked(given.vat_number, name="the VAT number", longest=40)),
+    }
+
+
+def _country(code: str) -> str:
+    if code not in COUNTRIES:
+        raise ActRefusedError("country", f"{code!r} is no country: give its two capital letters, such as PL")
+    return code
+
+
+def _email(address: str) -> str:
+    local, _, domain = address.rpartition("@")
+    try:
+        plain = domain if domain.isascii() else domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        plain = ""
+    if len(local) > _LOCAL_MAX or not _LOCAL.fullmatch(local) or not _DOMAIN.fullmatch(plain):
+        raise ActRefusedError("email", f"{address!r} is no e-mail address: please correct it, invoices go there")
+    return address
+
+
+def _vat_number(number: str) -> str | None:
+    bare = re.sub(r"[ .-]", "", number).upper()
+    if bare and not _VAT_NUMBER.fullmatch(bare):
+        raise ActRefusedError(
+            "vat_number", f"{number!r} is no VAT number: it begins with its country, such as PL1234567890"
+        )
+    return bare or None
