@@ -116,10 +116,17 @@ def next_days(house: House, days: int) -> Iterator[date]:
 
 
 def hurry(house: House) -> None:
-    """Let items that wait for their next try be due now; held ones stay held."""
+    """Let items that wait for their next try be due now; held ones stay held.
+
+    Rows that somebody else has locked are left out: two who hurry at once would wait for each other in a circle.
+    """
     with house.engine.begin() as connection:
         connection.execute(
-            text("UPDATE work_items SET not_before = now() WHERE state = 'ready' AND not_before < 'infinity'")
+            text("""
+                UPDATE work_items SET not_before = now() WHERE id IN (
+                    SELECT id FROM work_items WHERE state = 'ready' AND not_before < 'infinity'
+                    ORDER BY id FOR UPDATE SKIP LOCKED)
+            """)
         )
 
 
