@@ -71,7 +71,7 @@ def test_R7b_what_a_failed_charge_had_taken_goes_back(house: House) -> None:
     house.run("renew")
     house.go_to(of.term(1).ends_on)
     credit(house.engine, of.account_id, 5)
-    update(house.engine, "configurations", of.configuration_id, agent_price_minor=80)
+    update(house.engine, "configurations", of.configuration_id, agent_lots=[[1, 80]], list_minor=80)
     house.emulator.script(f"pm_{of.account_id}_1", "stolen_card")
     house.run("renew")
     refused = charges_of(house, of)[1]

@@ -133,10 +133,10 @@ def test_R9c_a_yearly_renewal_is_announced_30_days_ahead_and_again_only_when_it_
     said = text.get_content().replace("\xa0", " ")
     assert "500.00 EUR" in said, "57000 less the credit: what will be charged"
     assert "15 Apr 2026" in said
-    update(house.engine, "configurations", of.configuration_id, agents=2)
+    update(house.engine, "configurations", of.configuration_id, agents=2, agent_lots=[[2, 19000]], list_minor=2 * 19000)
     house.run("remind")
     assert len(house.mails()) == 1, "less is no reason to write"
-    update(house.engine, "configurations", of.configuration_id, agents=4)
+    update(house.engine, "configurations", of.configuration_id, agents=4, agent_lots=[[4, 19000]], list_minor=4 * 19000)
     house.run("remind")
     house.run("remind")
     assert kinds_of(house, of) == ["yearly_renewal", "yearly_renewal"]

@@ -65,7 +65,7 @@ def test_a_row_becomes_a_customer_with_a_paid_term(engine: Engine, tmp_path: Pat
 def test_R3b_empty_prices_are_the_catalogues_and_given_ones_are_kept(engine: Engine, tmp_path: Path) -> None:
     given = customer(2, agent_price_minor="7100", conversation_price_minor="0")
     import_rows(engine, write_customers(tmp_path / "in.csv", [customer(), given]))
-    query = "SELECT agent_price_minor || '/' || conversation_price_minor FROM configurations ORDER BY id"
+    query = "SELECT (agent_lots #>> '{0,1}') || '/' || (block_lots #>> '{0,1}') FROM configurations ORDER BY id"
     assert scalars(engine, query) == ["7900/3900", "7100/0"]
     assert scalars(engine, "SELECT DISTINCT conversation_block FROM configurations") == [100]
 

@@ -133,12 +133,12 @@ def test_R21_a_superseded_configuration_does_not_count(engine: Engine) -> None:
     catalogue(engine)
     of = subscriber(engine, external_id="shop", anchor_on=TERM)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE configurations SET superseded_at = now()"))
+        connection.execute(text("UPDATE configurations SET in_force = false, superseded_at = now()"))
         connection.execute(
             text("""
                 INSERT INTO configurations (subscription_id, package, interval, currency, agents, extra_conversations,
-                                            conversation_block, agent_price_minor, conversation_price_minor)
-                VALUES (:id, 'pro', 'month', 'EUR', 9, 0, 100, 3900, 500)
+                                            conversation_block, agent_lots, block_lots, list_minor, in_force)
+                VALUES (:id, 'pro', 'month', 'EUR', 9, 0, 100, '[[9, 3900]]', '[]', 35100, true)
             """),
             {"id": of.subscription_id},
         )

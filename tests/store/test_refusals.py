@@ -63,9 +63,8 @@ def test_terms_that_touch_or_belong_to_others_are_fine(engine: Engine) -> None:
 
 def test_a_term_has_days_and_one_number(engine: Engine) -> None:
     of = subscriber(engine, anchor_on=FEBRUARY)
-    for day in (MARCH, date(2026, 3, 14)):
-        with pytest.raises(IntegrityError, match="terms_not_empty"):
-            term(engine, of, number=1, starts_on=MARCH, ends_on=day)
+    with pytest.raises(IntegrityError, match="terms_not_negative"):
+        term(engine, of, number=1, starts_on=MARCH, ends_on=date(2026, 3, 14))
     with pytest.raises(IntegrityError, match="terms_subscription_number_key"):
         term(engine, of, number=0, starts_on=MARCH, ends_on=date(2026, 4, 15))
     with pytest.raises(IntegrityError, match="terms_charge_of_origin"):
@@ -101,7 +100,7 @@ def test_a_term_is_charged_once_until_its_charge_is_over(engine: Engine) -> None
     for over in ("failed", "cancelled"):
         charge(engine, of, state=over)
     charge(engine, of, state="planned")
-    with pytest.raises(IntegrityError, match="charges_renewal_key"):
+    with pytest.raises(IntegrityError, match="charges_term_key"):
         charge(engine, of, state="planned")
     assert charge(engine, of, state="planned", term_number=of.term_number + 2)
 

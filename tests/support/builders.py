@@ -262,8 +262,10 @@ def _inserted(engine: Engine, wanted: Subscriber, *, auto_renew: bool, status: s
         agents=wanted.agents,
         extra_conversations=wanted.extra_conversations,
         conversation_block=wanted.conversation_block,
-        agent_price_minor=wanted.agent_price_minor,
-        conversation_price_minor=wanted.conversation_price_minor,
+        agent_lots=[[wanted.agents, wanted.agent_price_minor]],
+        block_lots=[[wanted.blocks, wanted.conversation_price_minor]] if wanted.blocks else [],
+        list_minor=wanted.list_minor,
+        in_force=True,
     )
     insert(
         engine,

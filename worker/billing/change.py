@@ -18,7 +18,7 @@ from datetime import date
 from enum import StrEnum
 
 from worker.billing.calendar import Interval, Term, term_start
-from worker.billing.catalogue import Line
+from worker.billing.catalogue import Line, LineKind
 from worker.billing.holdings import Holdings
 from worker.billing.money import split
 from worker.billing.quote import PricedCharge, price_lines
@@ -40,24 +40,28 @@ class Standing:
     term: the last term that was paid for, without days given away (a gift has no unused part).
     following: the term that a renewal at the present interval would buy.
     vat: the decision that was frozen with the charge that sold the holdings, for the credit note (R15b).
+    goodwill_minor: the discount, net, that this charge had for the whole term: it has an unused part too.
 
     Raises:
-        RuleError: on building one whose terms do not touch.
+        RuleError: on building one whose terms overlap or stand in the wrong order.
     """
 
     holdings: Holdings
     term: Term
     following: Term
     vat: VatDecision
+    goodwill_minor: int = 0
 
     def __post_init__(self) -> None:
-        if self.following.starts_on != self.term.ends_on:
-            raise RuleError(f"the next term starts on {self.following.starts_on}, not on {self.term.ends_on}")
+        if self.following.starts_on < self.term.ends_on:
+            raise RuleError(f"the next term starts on {self.following.starts_on}, before {self.term.ends_on}")
 
 
 @dataclass(frozen=True, slots=True)
 class Purse:
     """What the account brings to a charge, in minor units; the provider's minimum stands beside it (R7b).
+
+    Goodwill is net, and is used by what sells a whole term only.
 
     Raises:
         RuleError: on building one with a negative sum.
@@ -66,9 +70,10 @@ class Purse:
     credit_minor: int = 0
     carried_in_minor: int = 0
     minimum_minor: int = 0
+    goodwill_minor: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.credit_minor, self.carried_in_minor, self.minimum_minor) < 0:
+        if min(self.credit_minor, self.carried_in_minor, self.minimum_minor, self.goodwill_minor) < 0:
             raise RuleError(f"a sum is negative: {self}")
 
 
@@ -134,11 +139,14 @@ def price_change(*, standing: Standing, new: Holdings, on: date, purse: Purse, v
     if on >= target.ends_on:
         raise RuleError(f"on {on} also the next term has ended, on {target.ends_on}: a person decides")
     days_unused = max((paid.ends_on - on).days, 0)
-    unused = _unused(old, days_left=days_unused, days_whole=paid.days, vat=standing.vat)
+    unused = _unused(standing, days_left=days_unused)
     days_sold = days_unused if target == paid else target.days
-    sold = _part(new, days_left=days_sold, days_whole=target.days)
+    sold = _part(new.lines, days_left=days_sold, days_whole=target.days)
     credit_minor = purse.credit_minor + unused.gross_minor
-    sale, carried_out_minor = _sell(sold, credit_minor=credit_minor, purse=purse, vat=vat)
+    goodwill_minor = 0 if target == paid else purse.goodwill_minor
+    sale, carried_out_minor = _sell(
+        sold, credit_minor=credit_minor, purse=purse, goodwill_minor=goodwill_minor, vat=vat
+    )
     return ChangeQuote(
         holdings=new,
         term=target,
@@ -162,21 +170,23 @@ def price_term(*, holdings: Holdings, purse: Purse, vat: VatDecision) -> PricedC
         credit_minor=purse.credit_minor,
         carried_in_minor=purse.carried_in_minor,
         minimum_minor=purse.minimum_minor,
+        goodwill_minor=purse.goodwill_minor,
         vat=vat,
     )
 
 
 def _target(standing: Standing, interval: Interval, *, on: date) -> Term:
-    """The term in which the new configuration stands."""
+    """The term in which the new configuration stands; days given away after the paid ones belong to it, at no price."""
     paid = standing.term
+    unpaid_from = standing.following.starts_on
     if interval is standing.holdings.interval:
-        return paid if on < paid.ends_on else standing.following
+        return paid if on < unpaid_from else standing.following
     # A new interval has a new anchor: that day, or, past due, the day from which nothing is paid (R8b).
-    anchor_on = min(on, paid.ends_on)
-    return Term(paid.number + 1, anchor_on, term_start(anchor_on, interval, 1))
+    anchor_on = min(on, unpaid_from)
+    return Term(standing.following.number, anchor_on, term_start(anchor_on, interval, 1))
 
 
-def _part(holdings: Holdings, *, days_left: int, days_whole: int) -> tuple[Line, ...]:
+def _part(lines: tuple[Line, ...], *, days_left: int, days_whole: int) -> tuple[Line, ...]:
     """The lines for the days left of a term, each rounded once (R12c)."""
     return tuple(
         Line(
@@ -185,26 +195,39 @@ def _part(holdings: Holdings, *, days_left: int, days_whole: int) -> tuple[Line,
             whole.unit_price_minor,
             split(whole.net_minor, days_left=days_left, days_whole=days_whole).unused_minor,
         )
-        for whole in holdings.lines
+        for whole in lines
     )
 
 
-def _unused(old: Holdings, *, days_left: int, days_whole: int, vat: VatDecision) -> Unused:
+def _unused(standing: Standing, *, days_left: int) -> Unused:
     if not days_left:
         return Unused(lines=(), net_minor=0, vat_minor=0, gross_minor=0)
-    lines = _part(old, days_left=days_left, days_whole=days_whole)
+    days_whole = standing.term.days
+    lines = _part(standing.holdings.lines, days_left=days_left, days_whole=days_whole)
+    given = split(standing.goodwill_minor, days_left=days_left, days_whole=days_whole).unused_minor
+    if given:
+        lines = (*lines, Line(LineKind.GOODWILL, 1, -given, -given))
     net_minor = sum(line.net_minor for line in lines)
-    vat_minor = vat.on_net(net_minor)
+    vat_minor = standing.vat.on_net(net_minor)
     return Unused(lines, net_minor, vat_minor, net_minor + vat_minor)
 
 
-def _sell(sold: tuple[Line, ...], *, credit_minor: int, purse: Purse, vat: VatDecision) -> tuple[PricedCharge, int]:
+def _sell(
+    sold: tuple[Line, ...], *, credit_minor: int, purse: Purse, goodwill_minor: int, vat: VatDecision
+) -> tuple[PricedCharge, int]:
     """The sale, and what waits for the next charge after it.
 
     A carried sum joins a change that is charged. One that credit covers leaves it waiting: it is no charge,
     and lowering never takes an extra payment (R12b), not even an old debt.
     """
-    alone = price_lines(sold, credit_minor=credit_minor, carried_in_minor=0, minimum_minor=purse.minimum_minor, vat=vat)
+    alone = price_lines(
+        sold,
+        credit_minor=credit_minor,
+        carried_in_minor=0,
+        minimum_minor=purse.minimum_minor,
+        goodwill_minor=goodwill_minor,
+        vat=vat,
+    )
     if alone.credit_used_minor == alone.gross_minor:
         return alone, purse.carried_in_minor
     joined = price_lines(
@@ -212,6 +235,7 @@ def _sell(sold: tuple[Line, ...], *, credit_minor: int, purse: Purse, vat: VatDe
         credit_minor=credit_minor,
         carried_in_minor=purse.carried_in_minor,
         minimum_minor=purse.minimum_minor,
+        goodwill_minor=goodwill_minor,
         vat=vat,
     )
     return joined, joined.carried_out_minor

@@ -181,6 +181,32 @@ def changed(held: Holdings, wish: Wish, *, catalogue: Catalogue, on: date) -> Ho
     return Holdings(package, interval, held.currency, kept_agents, kept_blocks, block)
 
 
+def repriced(held: Holdings, *, catalogue: Catalogue, on: date, interval: Interval | None = None) -> Holdings:
+    """The same quantities, all at the prices of a day: what support schedules for the next term (R3b, R13).
+
+    A limit that fell since is no reason to refuse what stays as it is.
+
+    Raises:
+        PriceMissingError: the price list lacks the combination.
+        RuleError: the conversations are no whole number of that day's blocks.
+    """
+    chosen = interval or held.interval
+    price = catalogue.price(held.package, chosen, held.currency, on=on)
+    block = catalogue.allowance(held.package, on=on).block
+    if held.extra_conversations % block:
+        raise RuleError(
+            f"conversations are sold in blocks of {block} now, so {held.extra_conversations} cannot be kept"
+        )
+    return Holdings(
+        package=held.package,
+        interval=chosen,
+        currency=held.currency,
+        agents=(Lot(held.agent_count, price.agent_price_minor),),
+        blocks=_new_lots(held.extra_conversations // block, price.conversation_price_minor),
+        conversation_block=block,
+    )
+
+
 def _block(held: Holdings, extra: int, *, catalogue: Catalogue, on: date) -> int:
     """The size of the blocks after the change; checks the conversations wished for."""
     if extra > held.extra_conversations:

@@ -23,6 +23,11 @@ class PricedCharge:
     carried_out_minor: int
     to_charge_minor: int
 
+    @property
+    def goodwill_minor(self) -> int:
+        """The discount that goodwill gave, net."""
+        return -sum(line.net_minor for line in self.lines if line.kind is LineKind.GOODWILL)
+
     def __post_init__(self) -> None:
         parts = (self.to_charge_minor, self.credit_used_minor, self.carried_out_minor)
         assert min(parts) >= 0, "no part of a charge is negative"
@@ -63,16 +68,23 @@ def price_lines(
     carried_in_minor: int,
     minimum_minor: int,
     vat: VatDecision,
+    goodwill_minor: int = 0,
 ) -> PricedCharge:
     """Price any lines, of a whole term or of a part of it; the sums mean what they mean for a renewal.
 
+    `goodwill_minor` is net: as much of it as the lines take becomes a discount line before VAT (R15b).
+
     Raises:
-        RuleError: credit, carried sum or minimum is negative.
+        RuleError: credit, carried sum, minimum or goodwill is negative.
     """
-    if min(credit_minor, carried_in_minor, minimum_minor) < 0:
+    if min(credit_minor, carried_in_minor, minimum_minor, goodwill_minor) < 0:
         raise RuleError(
-            f"a sum is negative: credit {credit_minor}, carried {carried_in_minor}, minimum {minimum_minor}"
+            f"a sum is negative: credit {credit_minor}, carried {carried_in_minor}, minimum {minimum_minor}, "
+            f"goodwill {goodwill_minor}"
         )
+    discount_minor = min(goodwill_minor, sum(line.net_minor for line in sold))
+    if discount_minor:
+        sold = (*sold, Line(LineKind.GOODWILL, 1, -discount_minor, -discount_minor))
     vat_minor = vat.on_net(sum(line.net_minor for line in sold))
     if carried_in_minor:
         vat_carried_minor = vat.within_gross(carried_in_minor)

@@ -1,7 +1,9 @@
 """Prices of planned charges: pure arithmetic under the accounts' locks, frozen with the intent (R16)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import Row
@@ -9,21 +11,29 @@ from sqlalchemy import Row
 from worker import boundary
 from worker.billing import calendar, vat
 from worker.billing.calendar import Interval
-from worker.billing.catalogue import Configuration, Package
+from worker.billing.catalogue import Catalogue, Line
+from worker.billing.change import Purse, price_term
+from worker.billing.holdings import Holdings, repriced
 from worker.billing.money import Currency
-from worker.billing.quote import PricedCharge, price_renewal
+from worker.billing.quote import PricedCharge
 from worker.billing.states import LIVE, SubscriptionStatus
 from worker.errors import RuleError
 from worker.queue.items import Lease, fence
 from worker.runtime import Runtime
 from worker.store import charges
+from worker.store.catalogue import load_catalogue
+from worker.store.configurations import holdings_of
 
 
 @dataclass
 class Pricing:
-    """What became of the planned charges of a batch; `sums` are to be charged, by currency."""
+    """What became of the planned charges of a batch; `sums` are to be charged, by currency.
+
+    `scheduled` are the holdings of charges that bring a change which support scheduled, by charge.
+    """
 
     frozen: list[dict[str, object]] = field(default_factory=list)
+    scheduled: dict[int, Holdings] = field(default_factory=dict)
     unwanted: list[int] = field(default_factory=list)
     parked: list[tuple[int, str, str]] = field(default_factory=list)
 
@@ -48,69 +58,108 @@ def price_planned(runtime: Runtime, lease: Lease) -> Pricing:
     with boundary.transaction(runtime.engine, "charging.price") as connection:
         fence(connection, lease)
         rows = charges.to_price(connection, lease.ids, item=lease.item_id)
-        pricing = price_rows(runtime, list(rows), today=runtime.clock.today())
+        catalogue = load_catalogue(connection) if any(row.scheduled for row in rows) else None
+        pricing = price_rows(runtime, list(rows), today=runtime.clock.today(), catalogue=catalogue)
         charges.freeze(connection, pricing.frozen)
+        charges.freeze_scheduled(connection, pricing.scheduled)
         charges.cancel_planned(connection, pricing.unwanted)
         charges.park(connection, pricing.parked, now=runtime.clock.now())
     return pricing
 
 
-def price_rows(runtime: Runtime, rows: list[Row[Any]], *, today: date) -> Pricing:
-    """Decide each row alone: one that cannot be priced is parked and holds up nobody."""
+def price_rows(runtime: Runtime, rows: list[Row[Any]], *, today: date, catalogue: Catalogue | None) -> Pricing:
+    """Decide each row alone: one that cannot be priced is parked and holds up nobody.
+
+    The catalogue is needed for rows with a scheduled change only.
+    """
     pricing = Pricing()
     for row in rows:
         if not row.auto_renew or SubscriptionStatus(row.status) not in LIVE:
             pricing.unwanted.append(row.id)
             continue
         try:
-            term = calendar.term(
-                anchor_on=row.anchor_on,
-                anchor_number=row.anchor_number,
-                interval=Interval(row.interval),
-                number=row.term_number,
-            )
+            holdings = next_holdings(row, catalogue=catalogue)
+            term = _next_term(row, holdings)
             if term.ends_on <= today:
                 detail = f"term {term.starts_on} to {term.ends_on} was over before it was charged (R8d)"
                 pricing.parked.append((row.id, "term_already_over", detail))
                 continue
-            pricing.frozen.append(_freeze(runtime, row, term, today=today))
+            pricing.frozen.append(_freeze(runtime, row, holdings, term, today=today))
+            if row.scheduled:
+                pricing.scheduled[row.id] = holdings
         except RuleError as error:
             pricing.parked.append((row.id, "cannot_be_priced", str(error)))
     return pricing
 
 
-def price_row(runtime: Runtime, row: Row[Any], *, tax_on: date) -> tuple[PricedCharge, vat.VatDecision]:
-    """The next term's price of a row with configuration, buyer's tax data, credit and carried sums.
+def next_holdings(row: Row[Any], *, catalogue: Catalogue | None) -> Holdings:
+    """What the next term sells: what stands, or what support scheduled for it (R3b, R13).
+
+    Raises:
+        RuleError: the price list lacks what is scheduled.
+    """
+    held = holdings_of(row)
+    for kind, priced_on in sorted((row.scheduled or {}).items()):
+        assert catalogue is not None, "whoever prices a scheduled change brings the catalogue"
+        interval = Interval.MONTH if kind == "interval" else held.interval
+        held = repriced(held, catalogue=catalogue, on=date.fromisoformat(priced_on), interval=interval)
+    return held
+
+
+def _next_term(row: Row[Any], holdings: Holdings) -> calendar.Term:
+    """The term that the charge buys; another interval counts from the day on which the paid term ends."""
+    if holdings.interval.value == row.interval:
+        return calendar.term(
+            anchor_on=row.anchor_on,
+            anchor_number=row.anchor_number,
+            interval=holdings.interval,
+            number=row.term_number,
+        )
+    return calendar.term(
+        anchor_on=row.paid_until, anchor_number=row.term_number, interval=holdings.interval, number=row.term_number
+    )
+
+
+def decide_vat(runtime: Runtime, row: Row[Any], *, tax_on: date) -> vat.VatDecision:
+    """The VAT of a sale to the buyer of a row with country, postcode and VAT number.
+
+    Raises:
+        RuleError: the sale is refused (R20).
+    """
+    buyer = vat.Buyer(country=row.country, postcode=row.postcode, is_business=row.vat_number is not None)
+    return vat.decide(seller=runtime.seller, buyer=buyer, evidence=None, tax_on=tax_on, rates=runtime.rates)
+
+
+def price_row(
+    runtime: Runtime, row: Row[Any], *, tax_on: date, catalogue: Catalogue | None
+) -> tuple[PricedCharge, vat.VatDecision]:
+    """The next term's price of a row with configuration, buyer's tax data and purse.
 
     Raises:
         RuleError: it cannot be priced; never guessed.
     """
-    currency = Currency(row.currency)
-    buyer = vat.Buyer(country=row.country, postcode=row.postcode, is_business=row.vat_number is not None)
-    decision = vat.decide(seller=runtime.seller, buyer=buyer, evidence=None, tax_on=tax_on, rates=runtime.rates)
-    priced = price_renewal(
-        configuration=Configuration(
-            package=Package(row.package),
-            interval=Interval(row.interval),
-            currency=currency,
-            agents=row.agents,
-            extra_conversations=row.extra_conversations,
-            conversation_block=row.conversation_block,
-            agent_price_minor=row.agent_price_minor,
-            conversation_price_minor=row.conversation_price_minor,
-        ),
+    decision = decide_vat(runtime, row, tax_on=tax_on)
+    holdings = next_holdings(row, catalogue=catalogue)
+    return price_term(holdings=holdings, purse=purse_of(runtime, row, holdings.currency), vat=decision), decision
+
+
+def purse_of(runtime: Runtime, row: Row[Any], currency: Currency) -> Purse:
+    """What the account of a row brings to a charge in that currency."""
+    return Purse(
         credit_minor=row.credit_minor,
         carried_in_minor=row.carried_in_minor,
         minimum_minor=runtime.policy.minimum_minor[currency],
-        vat=decision,
+        goodwill_minor=row.goodwill_minor,
     )
-    return priced, decision
 
 
-def _freeze(runtime: Runtime, row: Row[Any], term: calendar.Term, *, today: date) -> dict[str, object]:
+def _freeze(
+    runtime: Runtime, row: Row[Any], holdings: Holdings, term: calendar.Term, *, today: date
+) -> dict[str, object]:
     if row.bought_in != row.currency:
         raise RuleError(f"the account pays in {row.currency}, its configuration is priced in {row.bought_in} (R3)")
-    priced, decision = price_row(runtime, row, tax_on=today)
+    decision = decide_vat(runtime, row, tax_on=today)
+    priced = price_term(holdings=holdings, purse=purse_of(runtime, row, holdings.currency), vat=decision)
     return {
         "id": row.id,
         "configuration_id": row.configuration_id,
@@ -123,34 +172,59 @@ def _freeze(runtime: Runtime, row: Row[Any], term: calendar.Term, *, today: date
         "carried_in_minor": row.carried_in_minor,
         "credit_used_minor": priced.credit_used_minor,
         "carried_out_minor": priced.carried_out_minor,
+        "goodwill_minor": priced.goodwill_minor,
         "amount_minor": priced.to_charge_minor,
-        "frozen": _frozen(row, priced, decision, today=today),
+        "anchor_on": None if holdings.interval.value == row.interval else term.starts_on.isoformat(),
+        "frozen": frozen(row, holdings, priced.lines, decision, today=today),
     }
 
 
-def _frozen(row: Row[Any], priced: PricedCharge, decision: vat.VatDecision, *, today: date) -> dict[str, object]:
-    """What the invoice will print of the tax and the lines, as it was when the price was made."""
+def frozen(
+    row: Row[Any], holdings: Holdings, lines: Sequence[Line], decision: vat.VatDecision, *, today: date
+) -> dict[str, object]:
+    """What the invoice will print of the tax and the lines, as it was when the price was made (R16)."""
     return {
-        "lines": [
-            {
-                "kind": line.kind.value,
-                "quantity": line.quantity,
-                "unit_price_minor": line.unit_price_minor,
-                "net_minor": line.net_minor,
-            }
-            for line in priced.lines
-        ],
-        "vat": {
-            "treatment": decision.treatment.value,
-            "rate": str(decision.rate),
-            "category": decision.category,
-            "words": list(decision.words),
-            "reasons": list(decision.reasons),
-        },
+        "lines": frozen_lines(lines),
+        "vat": frozen_vat(decision),
         "tax_on": today.isoformat(),
         "country": row.country,
         "vat_number": row.vat_number,
-        "package": row.package,
-        "interval": row.interval,
-        "conversation_block": row.conversation_block,
+        "package": holdings.package.value,
+        "interval": holdings.interval.value,
+        "conversation_block": holdings.conversation_block,
     }
+
+
+def frozen_lines(lines: Sequence[Line]) -> list[dict[str, object]]:
+    """Lines as JSON."""
+    return [
+        {
+            "kind": line.kind.value,
+            "quantity": line.quantity,
+            "unit_price_minor": line.unit_price_minor,
+            "net_minor": line.net_minor,
+        }
+        for line in lines
+    ]
+
+
+def frozen_vat(decision: vat.VatDecision) -> dict[str, object]:
+    """A VAT decision as JSON."""
+    return {
+        "treatment": decision.treatment.value,
+        "rate": str(decision.rate),
+        "category": decision.category,
+        "words": list(decision.words),
+        "reasons": list(decision.reasons),
+    }
+
+
+def thawed_vat(kept: Mapping[str, Any]) -> vat.VatDecision:
+    """The decision that was frozen."""
+    return vat.VatDecision(
+        treatment=vat.Treatment(kept["treatment"]),
+        rate=Fraction(kept["rate"]),
+        category=kept["category"],
+        words=tuple(kept["words"]),
+        reasons=tuple(kept["reasons"]),
+    )

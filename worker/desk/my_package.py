@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from worker import boundary
+from worker.billing.catalogue import Catalogue
 from worker.billing.states import LIVE
 from worker.charging.price import price_row
 from worker.desk.request import Ask, Caller, account_of, note_reading, noted
@@ -12,6 +13,7 @@ from worker.documents.notice import term_ending
 from worker.errors import RuleError
 from worker.runtime import Runtime
 from worker.store import desk
+from worker.store.catalogue import load_catalogue
 
 
 def my_package(runtime: Runtime, caller: Caller) -> dict[str, Any]:
@@ -44,7 +46,7 @@ def _shown(runtime: Runtime, connection: Connection, row: Row[Any]) -> dict[str,
         "auto_renew": row.auto_renew,
         "payment_method": method,
         "credit": {"amount_minor": row.credit_minor, "currency": row.currency},
-        "next_charge": _next_charge(runtime, row),
+        "next_charge": _next_charge(runtime, row, load_catalogue(connection) if row.scheduled else None),
         "notices": [
             {
                 "kind": notice.kind,
@@ -56,7 +58,7 @@ def _shown(runtime: Runtime, connection: Connection, row: Row[Any]) -> dict[str,
     }
 
 
-def _next_charge(runtime: Runtime, row: Row[Any]) -> dict[str, Any] | None:
+def _next_charge(runtime: Runtime, row: Row[Any], catalogue: Catalogue | None) -> dict[str, Any] | None:
     """The day and the sum, None when nothing will be charged; a sum that cannot be told yet is None."""
     if row.subscription_id is None or row.status not in LIVE or not row.auto_renew:
         return None
@@ -65,7 +67,7 @@ def _next_charge(runtime: Runtime, row: Row[Any]) -> dict[str, Any] | None:
         on = None if day is None else day.isoformat()
         return {"on": on, "amount_minor": row.charge_minor, "currency": row.charge_currency}
     try:
-        priced, _ = price_row(runtime, row, tax_on=row.paid_until)
+        priced, _ = price_row(runtime, row, tax_on=row.paid_until, catalogue=catalogue)
     except RuleError:
         return {"on": row.paid_until.isoformat(), "amount_minor": None, "currency": row.currency}
     return {"on": row.paid_until.isoformat(), "amount_minor": priced.to_charge_minor, "currency": row.currency}

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row
 
 from worker import boundary
 from worker.billing import reminders as rules
+from worker.billing.catalogue import Catalogue
 from worker.charging.letters import Rung, ring_now, send_mails
 from worker.charging.price import price_row
 from worker.errors import RuleError
@@ -21,6 +22,7 @@ from worker.queue.items import Lease, fence
 from worker.queue.plans import Plan, Planner, PlanRequest, in_items
 from worker.runtime import Runtime
 from worker.store import reminders
+from worker.store.catalogue import load_catalogue
 from worker.store.mails import NewMail
 
 
@@ -58,7 +60,8 @@ def remind(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
     with boundary.transaction(runtime.engine, "remind.write") as connection:
         fence(connection, lease)
         rows = reminders.facts(connection, lease.ids, today=today)
-        mails = [mail for row in rows if (mail := write(runtime, row, today)) is not None]
+        catalogue = load_catalogue(connection) if any(row.scheduled for row in rows) else None
+        mails = [mail for row in rows if (mail := write(runtime, row, today, catalogue)) is not None]
         if kind == "ending":
             reminders.put_notices(connection, [row.id for row in rows if not row.auto_renew])
         new = send_mails(connection, lease, mails, rung)
@@ -67,7 +70,8 @@ def remind(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
     return {kind: len(new)}
 
 
-def _ending(runtime: Runtime, row: Row[Any], today: date) -> NewMail | None:
+def _ending(runtime: Runtime, row: Row[Any], today: date, catalogue: Catalogue | None) -> NewMail | None:
+    del catalogue
     window = rules.due_window(ends_on=row.paid_until, today=today, policy=runtime.policy)
     if window is None or row.auto_renew:
         return None
@@ -75,11 +79,11 @@ def _ending(runtime: Runtime, row: Row[Any], today: date) -> NewMail | None:
     return _mail(runtime, row, "term_ending", f":days:{window}", data)
 
 
-def _yearly(runtime: Runtime, row: Row[Any], today: date) -> NewMail | None:
+def _yearly(runtime: Runtime, row: Row[Any], today: date, catalogue: Catalogue | None) -> NewMail | None:
     if not row.auto_renew or not rules.announce_yearly(ends_on=row.paid_until, today=today, policy=runtime.policy):
         return None
     try:
-        priced, _ = price_row(runtime, row, tax_on=row.paid_until)
+        priced, _ = price_row(runtime, row, tax_on=row.paid_until, catalogue=catalogue)
     except RuleError:
         # a renewal that cannot be priced is parked on its day; no amount can be announced
         return None
@@ -90,7 +94,8 @@ def _yearly(runtime: Runtime, row: Row[Any], today: date) -> NewMail | None:
     return _mail(runtime, row, "yearly_renewal", f":sum:{row.list_minor}", data)
 
 
-def _card(runtime: Runtime, row: Row[Any], today: date) -> NewMail | None:
+def _card(runtime: Runtime, row: Row[Any], today: date, catalogue: Catalogue | None) -> NewMail | None:
+    del catalogue
     if not row.auto_renew or row.method_type != "card" or row.exp_year is None:
         return None
     if not rules.announce_card(
@@ -111,8 +116,8 @@ def _card(runtime: Runtime, row: Row[Any], today: date) -> NewMail | None:
     return _mail(runtime, row, "card_expiring", f":method:{row.method_id}", data)
 
 
-def _details(runtime: Runtime, row: Row[Any], today: date) -> NewMail | None:
-    del today
+def _details(runtime: Runtime, row: Row[Any], today: date, catalogue: Catalogue | None) -> NewMail | None:
+    del today, catalogue
     named = {"name": row.company, "street": row.street, "city": row.city}
     named |= {"postcode": row.postcode, "country": row.country}
     missing = [name for name, value in named.items() if not value]
@@ -136,7 +141,7 @@ def _mail(runtime: Runtime, row: Row[Any], kind: str, reason: str, data: dict[st
     )
 
 
-_WRITERS: Mapping[str, Callable[[Runtime, Row[Any], date], NewMail | None]] = {
+_WRITERS: Mapping[str, Callable[[Runtime, Row[Any], date, Catalogue | None], NewMail | None]] = {
     "ending": _ending,
     "yearly": _yearly,
     "card": _card,

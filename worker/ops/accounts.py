@@ -58,8 +58,9 @@ def _of_subscription(row: Any) -> list[tuple[str, str]]:
     from worker.ops import show
 
     renews = "renews" if row.auto_renew else "does not renew"
-    price, paid = (show.money(sum_minor, row.bought_in) for sum_minor in (row.agent_price_minor, row.paid_minor))
-    bought = f"{row.package} by the {row.interval}, {row.agents} agents at {price}"
+    paid = show.money(row.paid_minor, row.bought_in)
+    lots = " and ".join(f"{quantity} at {show.money(price, row.bought_in)}" for quantity, price in row.agent_lots)
+    bought = f"{row.package} by the {row.interval}, {row.agents} agents ({lots})"
     return [
         ("subscription", f"{row.subscription_id}, {row.status}, {renews}, anchor {row.anchor_on}"),
         ("package", f"{bought}, {row.extra_conversations} extra conversations"),

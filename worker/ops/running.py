@@ -24,6 +24,7 @@ from worker.queue.plans import Claimed, Plan, PlanRequest
 from worker.queue.runs import PLANNING_LOCK, PlannedRun, check_may_run, request_run
 from worker.runtime import Runtime
 from worker.store import charges, operations
+from worker.store.catalogue import load_catalogue
 
 FOLLOW_LIMIT_S = 600.0
 SWEEP_EVERY_S = 1.0
@@ -302,7 +303,8 @@ def _rehearse_prices(
     for planned in claimed:
         [item_id] = insert_items(connection, [planned], run_id=run_id, job=job)
         rows = charges.to_price(connection, planned.ids, item=item_id)
-        one = price_rows(runtime, list(rows), today=today)
+        catalogue = load_catalogue(connection) if any(row.scheduled for row in rows) else None
+        one = price_rows(runtime, list(rows), today=today, catalogue=catalogue)
         pricing.frozen += one.frozen
         pricing.unwanted += one.unwanted
         pricing.parked += one.parked

@@ -35,8 +35,11 @@ _STATEMENTS = (
     """,
     """
     INSERT INTO configurations (subscription_id, package, interval, currency, agents, extra_conversations,
-                                conversation_block, agent_price_minor, conversation_price_minor)
-    SELECT id, 'standard', 'month', 'EUR', :agents, 0, 100, :price, 0 FROM subscriptions
+                                conversation_block, agent_lots, block_lots, list_minor, in_force)
+    SELECT id, 'standard', 'month', 'EUR', :agents, 0, 100,
+           jsonb_build_array(jsonb_build_array(cast(:agents AS integer), cast(:price AS bigint))), '[]',
+           cast(:agents AS integer) * cast(:price AS bigint), true
+    FROM subscriptions
     """,
     """
     INSERT INTO terms (subscription_id, number, starts_on, ends_on, configuration_id, paid_minor, currency, origin)

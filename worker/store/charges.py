@@ -1,6 +1,6 @@
 """Charges: planning, claiming, freezing prices. Every statement works on a set; one is a batch of one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -8,7 +8,10 @@ from sqlalchemy import Connection, Row, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import bindparam
 
+from worker.billing.holdings import Holdings
+from worker.store import configurations
 from worker.store.claims import FREE, USABLE
+from worker.store.configurations import PURSE, SCHEDULED
 
 _PLAN_RENEWALS = text("""
     INSERT INTO charges (account_id, subscription_id, purpose, term_number, business_date)
@@ -45,10 +48,9 @@ def due_charges(connection: Connection, *, business_date: date, today: date, onl
 
 _PLANNED_SUMS = text("""
     SELECT f.currency, count(*) AS charges,
-           sum(f.agents * f.agent_price_minor
-               + f.extra_conversations / f.conversation_block * f.conversation_price_minor)::bigint AS sum_minor
+           sum(f.list_minor)::bigint AS sum_minor
     FROM charges c
-    JOIN configurations f ON f.subscription_id = c.subscription_id AND f.superseded_at IS NULL
+    JOIN configurations f ON f.subscription_id = c.subscription_id AND f.in_force
     WHERE c.id = ANY(:ids) GROUP BY f.currency ORDER BY f.currency
 """)
 
@@ -102,26 +104,22 @@ _LOCK_ACCOUNTS = text("""
     ORDER BY a.id FOR UPDATE
 """)
 
-_TO_PRICE = text("""
+_TO_PRICE = text(f"""
     SELECT c.id, c.account_id, c.subscription_id, c.term_number, a.currency, a.provider_customer,
-           s.status, s.auto_renew, s.anchor_on, s.anchor_number,
+           s.status, s.auto_renew, s.anchor_on, s.anchor_number, s.paid_until,
            f.id AS configuration_id, f.package, f.interval, f.agents, f.extra_conversations, f.conversation_block,
-           f.agent_price_minor, f.conversation_price_minor, f.currency AS bought_in,
+           f.agent_lots, f.block_lots, f.currency AS bought_in,
            b.country, b.postcode, b.vat_number, m.id AS method_id,
-           coalesce((SELECT sum(e.amount_minor) FROM credit_entries e
-                     WHERE e.account_id = a.id AND e.currency = a.currency), 0)::bigint AS credit_minor,
-           coalesce((SELECT sum(k.amount_minor) FROM carried_sums k
-                     WHERE k.account_id = a.id AND k.currency = a.currency AND k.into_charge_id IS NULL), 0)::bigint
-               AS carried_in_minor
+           {PURSE.format(currency="a.currency")}, {SCHEDULED}
     FROM charges c
     JOIN accounts a ON a.id = c.account_id
     JOIN subscriptions s ON s.id = c.subscription_id
-    JOIN configurations f ON f.subscription_id = s.id AND f.superseded_at IS NULL
+    JOIN configurations f ON f.subscription_id = s.id AND f.in_force
     JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
     LEFT JOIN payment_methods m ON m.account_id = a.id AND m.state = 'in_use'
     WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.state = 'planned' AND c.parked_at IS NULL
     ORDER BY c.id FOR UPDATE OF c
-""")
+""")  # noqa: S608 - no value is put into the text
 
 
 def to_price(connection: Connection, ids: Sequence[int], *, item: int) -> Sequence[Row[Any]]:
@@ -135,11 +133,12 @@ _FREEZE = text("""
     SET state = 'priced', configuration_id = v.configuration_id, starts_on = v.starts_on, ends_on = v.ends_on,
         currency = v.currency, net_minor = v.net_minor, vat_minor = v.vat_minor, gross_minor = v.gross_minor,
         carried_in_minor = v.carried_in_minor, credit_used_minor = v.credit_used_minor,
-        carried_out_minor = v.carried_out_minor, amount_minor = v.amount_minor, frozen = v.frozen
+        carried_out_minor = v.carried_out_minor, amount_minor = v.amount_minor, frozen = v.frozen,
+        goodwill_minor = v.goodwill_minor, anchor_on = v.anchor_on
     FROM jsonb_to_recordset(:rows) AS v (
         id bigint, configuration_id bigint, starts_on date, ends_on date, currency text, net_minor bigint,
         vat_minor bigint, gross_minor bigint, carried_in_minor bigint, credit_used_minor bigint,
-        carried_out_minor bigint, amount_minor bigint, frozen jsonb)
+        carried_out_minor bigint, amount_minor bigint, frozen jsonb, goodwill_minor bigint, anchor_on date)
     WHERE c.id = v.id AND c.state = 'planned'
 """).bindparams(bindparam("rows", type_=JSONB))
 
@@ -152,7 +151,13 @@ _TAKE_CREDIT = text("""
 _TAKE_CARRIED = text("""
     UPDATE carried_sums k SET into_charge_id = c.id
     FROM charges c WHERE c.id = ANY(:ids) AND c.carried_in_minor > 0
-      AND k.account_id = c.account_id AND k.currency = c.currency AND k.into_charge_id IS NULL
+      AND k.account_id = c.account_id AND k.currency = c.currency AND k.into_charge_id IS NULL AND k.refund_id IS NULL
+""")
+
+_TAKE_GOODWILL = text("""
+    INSERT INTO goodwill_entries (account_id, currency, amount_minor, kind, charge_id)
+    SELECT c.account_id, c.currency, -c.goodwill_minor, 'used', c.id
+    FROM charges c WHERE c.id = ANY(:ids) AND c.goodwill_minor > 0
 """)
 
 
@@ -164,6 +169,19 @@ def freeze(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
     connection.execute(_FREEZE, {"rows": list(rows)})
     connection.execute(_TAKE_CREDIT, {"ids": ids})
     connection.execute(_TAKE_CARRIED, {"ids": ids})
+    connection.execute(_TAKE_GOODWILL, {"ids": ids})
+
+
+_SUBSCRIPTION_OF = text("SELECT subscription_id FROM charges WHERE id = :charge")
+_BRING = text("UPDATE charges SET configuration_id = :configuration WHERE id = :charge")
+
+
+def freeze_scheduled(connection: Connection, scheduled: Mapping[int, Holdings]) -> None:
+    """Keep the configurations that scheduled changes bring, by charge; paying the charge puts them in force."""
+    for charge_id, holdings in scheduled.items():
+        subscription = connection.execute(_SUBSCRIPTION_OF, {"charge": charge_id}).scalar_one()
+        brought = configurations.add(connection, subscription, holdings)
+        connection.execute(_BRING, {"charge": charge_id, "configuration": brought})
 
 
 _CANCEL_PLANNED = text("UPDATE charges SET state = 'cancelled' WHERE id = ANY(:ids) AND state = 'planned'")

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import bindparam
 
 from worker.store.claims import FREE, USABLE
+from worker.store.configurations import PURSE, SCHEDULED
 
 _ACCOUNT = text("SELECT id FROM accounts WHERE external_id = :name")
 _LOCK_ACCOUNT = text("SELECT id FROM accounts WHERE external_id = :name FOR NO KEY UPDATE")
@@ -39,27 +40,23 @@ def lock_open_charges(connection: Connection, account: int) -> Sequence[Row[Any]
     return connection.execute(_LOCK_CHARGES, {"account": account}).all()
 
 
-_STANDING = text("""
+_STANDING = text(f"""
     SELECT a.id, a.external_id, a.locale, a.currency, a.provider_customer,
            b.version AS details_version, b.company, b.street, b.city, b.postcode, b.country, b.email, b.vat_number,
            s.id AS subscription_id, s.status, s.auto_renew, s.paid_until, s.term_number,
            t.starts_on, t.ends_on,
-           f.package, f.interval, f.agents, f.extra_conversations, f.conversation_block, f.agent_price_minor,
-           f.conversation_price_minor, f.currency AS bought_in,
+           f.package, f.interval, f.agents, f.extra_conversations, f.conversation_block, f.agent_lots, f.block_lots,
+           f.currency AS bought_in,
            m.id AS method_id, m.type AS method_type, m.brand, m.last4,
-           coalesce((SELECT sum(e.amount_minor) FROM credit_entries e
-                     WHERE e.account_id = a.id AND e.currency = a.currency), 0)::bigint AS credit_minor,
-           coalesce((SELECT sum(k.amount_minor) FROM carried_sums k
-                     WHERE k.account_id = a.id AND k.currency = a.currency AND k.into_charge_id IS NULL), 0)::bigint
-               AS carried_in_minor,
+           {PURSE.format(currency="a.currency")}, {SCHEDULED},
            c.state AS charge_state, c.amount_minor AS charge_minor, c.currency AS charge_currency, c.next_try_on
     FROM accounts a
     LEFT JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
     LEFT JOIN LATERAL (
-        SELECT * FROM subscriptions WHERE account_id = a.id AND status <> 'ended'
+        SELECT * FROM subscriptions WHERE account_id = a.id AND status NOT IN ('pending', 'ended')
         ORDER BY (status IN ('active', 'past_due')) DESC, id DESC LIMIT 1
     ) s ON true
-    LEFT JOIN configurations f ON f.subscription_id = s.id AND f.superseded_at IS NULL
+    LEFT JOIN configurations f ON f.subscription_id = s.id AND f.in_force
     LEFT JOIN terms t ON t.subscription_id = s.id AND t.number = s.term_number
     LEFT JOIN payment_methods m ON m.account_id = a.id AND m.state = 'in_use'
     LEFT JOIN LATERAL (
@@ -67,7 +64,7 @@ _STANDING = text("""
         ORDER BY id DESC LIMIT 1
     ) c ON true
     WHERE a.id = :account
-""")
+""")  # noqa: S608 - no value is put into the text
 
 
 def standing(connection: Connection, account: int) -> Row[Any]:

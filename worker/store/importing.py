@@ -201,10 +201,14 @@ _WRITE = (
     """),  # noqa: S608 - see above
     text(f"""
         INSERT INTO configurations (id, subscription_id, package, interval, currency, agents,
-            extra_conversations, conversation_block, agent_price_minor, conversation_price_minor)
+            extra_conversations, conversation_block, agent_lots, block_lots, list_minor, in_force)
         OVERRIDING SYSTEM VALUE
         SELECT configuration_id, subscription_id, package, interval, currency, agents,
-               extra_conversations, conversation_block, agent_price_minor, conversation_price_minor
+               extra_conversations, conversation_block, jsonb_build_array(jsonb_build_array(agents, agent_price_minor)),
+               CASE WHEN extra_conversations = 0 THEN '[]'::jsonb
+                    ELSE jsonb_build_array(jsonb_build_array(extra_conversations / conversation_block,
+                                                             conversation_price_minor)) END,
+               agents * agent_price_minor + extra_conversations / conversation_block * conversation_price_minor, true
         FROM import_rows r WHERE {_SLICE} ORDER BY line
     """),  # noqa: S608 - see above
     text(f"""

@@ -6,12 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from worker.store.configurations import PURSE, SCHEDULED
+
 _LIVE = "s.status IN ('active', 'past_due') AND (cast(:only AS bigint) IS NULL OR s.id = :only)"
 _AHEAD = "s.paid_until > :today AND s.paid_until <= cast(:today AS date) + :days"
 _TERM_KEY = "'subscription:' || s.id || ':term:' || s.term_number"
-_LIST_SUM = (
-    "(f.agents * f.agent_price_minor + f.extra_conversations / f.conversation_block * f.conversation_price_minor)"
-)
 
 # S608 below: no value is put into the texts, only the pieces above
 
@@ -38,12 +37,12 @@ def endings(connection: Connection, *, today: date, windows: Sequence[int], only
 
 _YEARLY = text(f"""
     SELECT s.id FROM subscriptions s
-    JOIN configurations f ON f.subscription_id = s.id AND f.superseded_at IS NULL
+    JOIN configurations f ON f.subscription_id = s.id AND f.in_force
     WHERE {_LIVE} AND s.auto_renew AND s.interval = 'year' AND {_AHEAD}
       AND NOT EXISTS (
           SELECT 1 FROM mails m WHERE m.subscription_id = s.id AND m.kind = 'yearly_renewal'
           AND starts_with(m.subject_key, {_TERM_KEY} || ':')
-          AND split_part(m.subject_key, ':', 6)::bigint >= {_LIST_SUM})
+          AND split_part(m.subject_key, ':', 6)::bigint >= f.list_minor)
     ORDER BY s.id
 """)  # noqa: S608 - see above
 
@@ -89,18 +88,14 @@ def missing_details(connection: Connection, *, today: date, days: int, only: int
 _FACTS = text(f"""
     SELECT s.id, s.account_id, s.term_number, s.paid_until, s.auto_renew, a.currency,
            b.company, b.street, b.city, b.postcode, b.country, b.vat_number,
-           f.package, f.interval, f.agents, f.extra_conversations, f.conversation_block, f.agent_price_minor,
-           f.conversation_price_minor, {_LIST_SUM} AS list_minor,
+           f.package, f.interval, f.agents, f.extra_conversations, f.conversation_block, f.agent_lots, f.block_lots,
+           f.currency AS bought_in, f.list_minor,
            m.id AS method_id, m.type AS method_type, m.brand, m.last4, m.exp_month, m.exp_year,
-           coalesce((SELECT sum(e.amount_minor) FROM credit_entries e
-                     WHERE e.account_id = a.id AND e.currency = a.currency), 0)::bigint AS credit_minor,
-           coalesce((SELECT sum(k.amount_minor) FROM carried_sums k
-                     WHERE k.account_id = a.id AND k.currency = a.currency AND k.into_charge_id IS NULL), 0)::bigint
-               AS carried_in_minor
+           {PURSE.format(currency="a.currency")}, {SCHEDULED}
     FROM subscriptions s
     JOIN accounts a ON a.id = s.account_id
     JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
-    JOIN configurations f ON f.subscription_id = s.id AND f.superseded_at IS NULL
+    JOIN configurations f ON f.subscription_id = s.id AND f.in_force
     LEFT JOIN payment_methods m ON m.account_id = a.id AND m.state = 'in_use'
     WHERE s.id = ANY(:ids) AND s.status IN ('active', 'past_due') AND s.paid_until > :today
     ORDER BY s.id FOR SHARE OF s

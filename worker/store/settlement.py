@@ -101,7 +101,7 @@ _TO_DECLINE = text("""
            f.package, b.company, m.brand, m.last4, m.type AS method_type,
            (SELECT count(*) FROM attempts t WHERE t.charge_id = c.id) AS attempts
     FROM charges c
-    JOIN configurations f ON f.subscription_id = c.subscription_id AND f.superseded_at IS NULL
+    JOIN configurations f ON f.subscription_id = c.subscription_id AND f.in_force
     JOIN billing_details b ON b.account_id = c.account_id AND b.superseded_at IS NULL
     LEFT JOIN payment_methods m ON m.account_id = c.account_id AND m.state = 'in_use'
     WHERE c.id = ANY(:ids) AND c.state IN ('priced', 'created', 'confirming', 'unknown', 'processing', 'declined')

@@ -124,7 +124,7 @@ _ACCOUNT = text("""
     SELECT a.id, a.external_id, a.locale, a.currency, a.provider_customer, a.created_at,
            b.version AS details_version, b.company, b.street, b.city, b.postcode, b.country, b.email, b.vat_number,
            s.id AS subscription_id, s.status, s.auto_renew, s.interval, s.anchor_on, s.paid_until,
-           f.package, f.agents, f.extra_conversations, f.agent_price_minor, f.conversation_price_minor,
+           f.package, f.agents, f.extra_conversations, f.agent_lots, f.block_lots, f.list_minor,
            f.conversation_block, f.currency AS bought_in,
            t.number AS term_number, t.starts_on, t.ends_on, t.paid_minor,
            m.type AS method_type, m.brand, m.last4, m.exp_month, m.exp_year
@@ -134,7 +134,7 @@ _ACCOUNT = text("""
         SELECT * FROM subscriptions WHERE account_id = a.id
         ORDER BY (status IN ('active', 'past_due')) DESC, id DESC LIMIT 1
     ) s ON true
-    LEFT JOIN configurations f ON f.subscription_id = s.id AND f.superseded_at IS NULL
+    LEFT JOIN configurations f ON f.subscription_id = s.id AND f.in_force
     LEFT JOIN terms t ON t.subscription_id = s.id AND t.number = s.term_number
     LEFT JOIN payment_methods m ON m.account_id = a.id AND m.state = 'in_use'
     WHERE a.external_id = :name

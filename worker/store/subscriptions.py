@@ -52,7 +52,7 @@ _SUSPEND = text("""
       AND NOT EXISTS (SELECT 1 FROM charges c WHERE c.subscription_id = s.id
                       AND c.state NOT IN ('succeeded', 'failed', 'cancelled'))
       AND b.account_id = s.account_id AND b.superseded_at IS NULL
-      AND f.subscription_id = s.id AND f.superseded_at IS NULL
+      AND f.subscription_id = s.id AND f.in_force
     RETURNING s.id, s.account_id, s.term_number, s.paid_until, s.auto_renew, b.company, f.package
 """)
 

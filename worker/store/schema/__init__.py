@@ -1,6 +1,18 @@
 """The schema in code, one file per aggregate; a test holds it against the migrated catalogue."""
 
-from worker.store.schema import accounts, audit, catalogue, charges, desk, invoices, mails, queue, subscriptions
+from worker.store.schema import (
+    accounts,
+    audit,
+    catalogue,
+    charges,
+    desk,
+    invoices,
+    mails,
+    orders,
+    queue,
+    refunds,
+    subscriptions,
+)
 from worker.store.schema.entitlements import ENTITLEMENTS_VIEW
 from worker.store.schema.metadata import metadata
 
@@ -14,6 +26,8 @@ __all__ = [
     "invoices",
     "mails",
     "metadata",
+    "orders",
     "queue",
+    "refunds",
     "subscriptions",
 ]

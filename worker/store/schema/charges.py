@@ -1,7 +1,8 @@
-"""Charges and the attempts to confirm them; account credit; sums below the provider's minimum (R7b)."""
+"""Charges and the attempts to confirm them; account credit and goodwill; sums below the provider's minimum (R7b)."""
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -84,7 +85,21 @@ charges = Table(
     Column("parked_reason", Text),
     Column("parked_detail", Text),
     created_at(),
-    one_of("purpose", ("renewal",)),
+    # what only orders have, which are purchases and changes; renewals have the defaults
+    reference("quote_id", "quotes", nullable=True, index=False),
+    Column("payer", Text, nullable=False, server_default="automatic", comment="who confirms the payment, and how"),
+    Column("buys_term", Boolean, nullable=False, server_default=text("true"), comment="false: a change within a term"),
+    Column("anchor_on", Date, comment="the subscription's anchor from this term on, if it moves"),
+    reference("base_configuration_id", "configurations", nullable=True),
+    instant("pay_until"),
+    money("unused_minor", default=0),
+    money("goodwill_minor", default=0),
+    instant("returned_at"),
+    one_of("purpose", ("renewal", "purchase", "change")),
+    one_of("payer", ("automatic", "saved_method", "page")),
+    CheckConstraint("(purpose = 'renewal') = (quote_id IS NULL)", name="order_has_quote"),
+    CheckConstraint("(purpose = 'renewal') = (payer = 'automatic')", name="payer_of_orders"),
+    CheckConstraint("unused_minor >= 0 AND goodwill_minor >= 0", name="given_not_negative"),
     one_of("state", CHARGE_STATES),
     CheckConstraint("currency IS NULL OR currency IN ('PLN', 'EUR', 'USD', 'CZK')", name="currency_known"),
     CheckConstraint("decline_kind IS NULL OR decline_kind IN ('soft', 'hard', 'needs_action')", name="decline_known"),
@@ -101,11 +116,18 @@ charges = Table(
     CheckConstraint("(state = 'succeeded') = (paid_at IS NOT NULL)", name="paid_when_succeeded"),
     CheckConstraint("(parked_at IS NULL) = (parked_reason IS NULL)", name="parked_with_reason"),
     Index(
-        "charges_renewal_key",
+        "charges_term_key",
         "subscription_id",
         "term_number",
         unique=True,
-        postgresql_where=text("purpose = 'renewal' AND state NOT IN ('failed', 'cancelled')"),
+        postgresql_where=text("buys_term AND returned_at IS NULL AND state NOT IN ('failed', 'cancelled')"),
+    ),
+    Index("charges_quote_key", "quote_id", unique=True),
+    Index(
+        "charges_order_key",
+        "account_id",
+        unique=True,
+        postgresql_where=text("purpose <> 'renewal' AND state NOT IN ('succeeded', 'failed', 'cancelled')"),
     ),
     Index(
         "charges_open_idx",
@@ -164,10 +186,14 @@ credit_entries = Table(
     Column("kind", Text, nullable=False),
     reference("charge_id", "charges", nullable=True),
     created_at(),
+    reference("refund_id", "refunds", nullable=True),
     one_of("currency", CURRENCIES),
-    one_of("kind", ("import", "used", "returned")),
+    # used, returned: taken by a charge, and given back when it came to nothing. unused: what a change gives back of the
+    # old configuration (R15b); applied: what of that paid the same change. refund: what a refund cancels or restores.
+    one_of("kind", ("import", "used", "returned", "unused", "applied", "refund")),
     CheckConstraint("amount_minor <> 0", name="not_zero"),
-    CheckConstraint("(kind = 'import') = (charge_id IS NULL)", name="charge_named"),
+    CheckConstraint("(kind IN ('import', 'refund')) = (charge_id IS NULL)", name="charge_named"),
+    CheckConstraint("(kind = 'refund') = (refund_id IS NOT NULL)", name="refund_named"),
     Index(
         "credit_entries_once_key",
         "charge_id",
@@ -187,7 +213,25 @@ carried_sums = Table(
     reference("from_charge_id", "charges", index=False),
     reference("into_charge_id", "charges", nullable=True),
     created_at(),
+    reference("refund_id", "refunds", nullable=True),
     one_of("currency", CURRENCIES),
     CheckConstraint("amount_minor > 0", name="positive"),
     Index("carried_sums_from_charge_key", "from_charge_id", unique=True),
+)
+
+goodwill_entries = Table(
+    "goodwill_entries",
+    metadata,
+    identity(),
+    reference("account_id", "accounts"),
+    currency(),
+    Column("amount_minor", BigInteger, nullable=False, comment="net: a discount line, no means of payment (R15b)"),
+    Column("kind", Text, nullable=False),
+    reference("charge_id", "charges", nullable=True, index=False),
+    created_at(),
+    one_of("currency", CURRENCIES),
+    one_of("kind", ("granted", "used", "returned")),
+    CheckConstraint("amount_minor <> 0", name="not_zero"),
+    CheckConstraint("(kind = 'granted') = (charge_id IS NULL)", name="charge_named"),
+    Index("goodwill_entries_once_key", "charge_id", "kind", unique=True),
 )

@@ -12,10 +12,10 @@ SELECT a.external_id AS account,
 FROM accounts a
 LEFT JOIN LATERAL (
     SELECT * FROM subscriptions
-    WHERE account_id = a.id AND status <> 'ended'
+    WHERE account_id = a.id AND status NOT IN ('pending', 'ended')
     ORDER BY (status IN ('active', 'past_due')) DESC, id DESC LIMIT 1
 ) s ON true
-LEFT JOIN configurations c ON c.subscription_id = s.id AND c.superseded_at IS NULL
+LEFT JOIN configurations c ON c.subscription_id = s.id AND c.in_force
 LEFT JOIN terms t ON t.subscription_id = s.id AND t.number = s.term_number
 LEFT JOIN LATERAL (
     SELECT included FROM catalogue_allowances

@@ -55,11 +55,14 @@ invoices = Table(
     Column("snapshot", JSONB, nullable=False, comment="everything printed"),
     Column("snapshot_sha256", Text, nullable=False),
     created_at(),
-    one_of("kind", ("invoice",)),
+    reference("reversal_id", "reversals", nullable=True, index=False),
+    one_of("kind", ("invoice", "credit_note")),
+    CheckConstraint("(kind = 'credit_note') = (reversal_id IS NOT NULL)", name="credit_note_of_reversal"),
     one_of("currency", CURRENCIES),
     CheckConstraint("gross_minor = net_minor + vat_minor", name="gross_is_net_and_vat"),
     CheckConstraint("issued_on >= paid_on", name="issued_after_payment"),
     Index("invoices_charge_key", "charge_id", unique=True, postgresql_where=text("kind = 'invoice'")),
+    Index("invoices_reversal_key", "reversal_id", unique=True),
     Index("invoices_series_key", "series", "year", "sequence", unique=True),
 )
 
@@ -73,7 +76,7 @@ invoice_lines = Table(
     money("unit_price_minor"),
     money("net_minor"),
     PrimaryKeyConstraint("invoice_id", "position"),
-    one_of("kind", ("agents", "conversations", "carried")),
+    one_of("kind", ("agents", "conversations", "carried", "goodwill")),
 )
 
 invoice_documents = Table(

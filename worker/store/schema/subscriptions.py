@@ -1,7 +1,7 @@
-"""Subscriptions: what was bought (configurations), the paid stretches (terms), notices in the account."""
+"""Subscriptions: what was bought (configurations), the paid stretches (terms), what is scheduled, notices."""
 
 from sqlalchemy import Boolean, CheckConstraint, Column, Date, Index, Integer, Table, Text, text
-from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 
 from worker.store.schema.catalogue import INTERVALS, PACKAGES
 from worker.store.schema.metadata import (
@@ -38,7 +38,7 @@ subscriptions = Table(
     Column("paid_until", Date, nullable=False, comment="its ends_on: the first day that is not paid"),
     Column("first_paid_on", Date),
     created_at(),
-    one_of("status", ("active", "past_due", "suspended", "ended")),
+    one_of("status", ("pending", "active", "past_due", "suspended", "ended")),
     one_of("interval", INTERVALS),
     Index("subscriptions_live_key", "account_id", unique=True, postgresql_where=text(LIVE)),
     Index("subscriptions_due_idx", "paid_until", "id", postgresql_where=text(LIVE)),
@@ -55,21 +55,27 @@ configurations = Table(
     Column("agents", Integer, nullable=False),
     Column("extra_conversations", Integer, nullable=False),
     Column("conversation_block", Integer, nullable=False),
-    money("agent_price_minor"),
-    money("conversation_price_minor"),
     created_at(),
     instant("superseded_at"),
+    Column(
+        "agent_lots", JSONB, nullable=False, comment="[[quantity, unit price in minor units], ...], oldest first (R3b)"
+    ),
+    Column("block_lots", JSONB, nullable=False, comment="the same of blocks of conversations"),
+    money("list_minor"),
+    Column("in_force", Boolean, nullable=False, comment="false: ordered and not paid yet, or a former one"),
     one_of("package", PACKAGES),
     one_of("interval", INTERVALS),
     one_of("currency", CURRENCIES),
     CheckConstraint("agents >= 1", name="agents_positive"),
     CheckConstraint("extra_conversations >= 0 AND conversation_block >= 1", name="conversations_sensible"),
-    CheckConstraint("agent_price_minor >= 0 AND conversation_price_minor >= 0", name="prices_not_negative"),
+    CheckConstraint("jsonb_array_length(agent_lots) >= 1 AND jsonb_array_length(block_lots) >= 0", name="lots_listed"),
+    CheckConstraint("list_minor >= 0", name="list_not_negative"),
+    CheckConstraint("NOT (in_force AND superseded_at IS NOT NULL)", name="in_force_not_superseded"),
     Index(
         "configurations_current_key",
         "subscription_id",
         unique=True,
-        postgresql_where=text("superseded_at IS NULL"),
+        postgresql_where=text("in_force"),
     ),
 )
 
@@ -88,8 +94,8 @@ terms = Table(
     reference("charge_id", "charges", nullable=True),
     created_at(),
     one_of("currency", CURRENCIES),
-    one_of("origin", ("import", "charge")),
-    CheckConstraint("ends_on > starts_on", name="not_empty"),
+    one_of("origin", ("import", "charge", "gift")),
+    CheckConstraint("ends_on >= starts_on", name="not_negative"),
     CheckConstraint("(origin = 'charge') = (charge_id IS NOT NULL)", name="charge_of_origin"),
     Index("terms_subscription_number_key", "subscription_id", "number", unique=True),
     ExcludeConstraint(
@@ -120,5 +126,30 @@ notices = Table(
         "term_number",
         unique=True,
         postgresql_where=text("withdrawn_at IS NULL"),
+    ),
+)
+
+scheduled_changes = Table(
+    "scheduled_changes",
+    metadata,
+    identity(),
+    reference("account_id", "accounts"),
+    reference("subscription_id", "subscriptions"),
+    Column("kind", Text, nullable=False),
+    Column("not_before", Date, nullable=False, comment="it comes with the first term that starts then or later"),
+    Column("priced_on", Date, nullable=False, comment="the day whose prices it brings"),
+    Column("state", Text, nullable=False, server_default="waiting"),
+    reference("charge_id", "charges", nullable=True),
+    created_at(),
+    instant("decided_at"),
+    one_of("kind", ("interval", "prices")),
+    one_of("state", ("waiting", "applied", "withdrawn", "void")),
+    CheckConstraint("(state = 'applied') = (charge_id IS NOT NULL)", name="applied_by_charge"),
+    Index(
+        "scheduled_changes_waiting_key",
+        "subscription_id",
+        "kind",
+        unique=True,
+        postgresql_where=text("state = 'waiting'"),
     ),
 )
