@@ -88,6 +88,29 @@ MAILS: dict[str, dict[str, Any]] = {
         "renews_on": "2026-12-22",
         "account_url": ACCOUNT_URL,
     },
+    "prices_change": {
+        "company": COMPANY,
+        "package": "pro",
+        "renews_on": "2026-12-22",
+        "old_amount": _AMOUNT,
+        "new_amount": {"amount_minor": 134950, "currency": "PLN"},
+        "account_url": ACCOUNT_URL,
+    },
+    "refund_made": {"company": COMPANY, "amount": _AMOUNT, "ends_service": True},
+    "order_returned": {"company": COMPANY, "amount": _AMOUNT, "account_url": ACCOUNT_URL},
+    "interval_change_scheduled": {
+        "company": COMPANY,
+        "package": "pro",
+        "changes_on": "2026-12-22",
+        "account_url": ACCOUNT_URL,
+    },
+    "term_extended": {
+        "company": COMPANY,
+        "package": "pro",
+        "days": 14,
+        "ends_on": "2026-12-22",
+        "account_url": ACCOUNT_URL,
+    },
 }
 
 # The branches of the templates that the facts above do not take.
@@ -110,6 +133,9 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("suspended", {"cause": "payment_failed"}),
     ("invoice_issued", {"renewal": False}),
     ("billing_details_needed", {"missing": ["name", "street", "city", "postcode", "country", "email"]}),
+    ("prices_change", {"new_amount": {"amount_minor": 99900, "currency": "PLN"}}),
+    ("refund_made", {"ends_service": False}),
+    ("term_extended", {"days": 1}),
 ]
 
 _SNAPSHOT: dict[str, Any] = {
