@@ -1,4 +1,4 @@
-"""One true set of facts per kind of mail, one true snapshot of an invoice, and a seller."""
+"""One true set of facts per kind of mail, one true snapshot per kind of document, and a seller."""
 
 from copy import deepcopy
 from typing import Any
@@ -139,7 +139,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 _SNAPSHOT: dict[str, Any] = {
-    "version": 1,
+    "version": 2,
     "kind": "invoice",
     "number": "2026000123",
     "locale": "pl",
@@ -194,6 +194,55 @@ _SNAPSHOT: dict[str, Any] = {
 }
 
 
+# The invoice's agents were lowered from five to three with twelve days left: two are given back for these days.
+_CREDIT_NOTE: dict[str, Any] = {
+    name: _SNAPSHOT[name] for name in ("version", "locale", "currency", "seller", "buyer", "subscription", "vat")
+} | {
+    "kind": "credit_note",
+    "number": "D2026000007",
+    "issued_on": "2026-12-11",
+    "corrected_on": "2026-12-10",
+    "corrects": {"number": "2026000123", "issued_on": "2026-11-22"},
+    "reason": "change",
+    "period": {"starts_on": "2026-12-10", "ends_on": "2026-12-22"},
+    "lines": [
+        {
+            "kind": "agents",
+            "quantity": 2,
+            "unit_price_minor": 21900,
+            "net_minor": 17520,
+            "days_left": 12,
+            "days_whole": 30,
+        }
+    ],
+    "totals": {
+        "net_minor": 17520,
+        "vat_minor": 0,
+        "gross_minor": 17520,
+        "to_credit_minor": 17520,
+        "to_refund_minor": 0,
+        "to_invoice_minor": 0,
+    },
+    "payment": {"method": "credit", "brand": None, "last4": None},
+    "replaced_by": None,
+    "note": None,
+}
+
+
 def snapshot(**changes: Any) -> dict[str, Any]:
-    """The snapshot with some of its blocks replaced."""
+    """The snapshot of the invoice with some of its blocks replaced."""
     return deepcopy(_SNAPSHOT) | changes
+
+
+def credit_note(**changes: Any) -> dict[str, Any]:
+    """The snapshot of the credit note with some of its blocks replaced."""
+    return deepcopy(_CREDIT_NOTE) | changes
+
+
+def whole_refund(**changes: Any) -> dict[str, Any]:
+    """The credit note of a refund in full: a part was paid from credit and becomes credit again."""
+    invoice = snapshot()
+    sums = {name: invoice["totals"][name] for name in ("net_minor", "vat_minor", "gross_minor")}
+    ways = {"to_credit_minor": 10000, "to_refund_minor": 113450, "to_invoice_minor": 0}
+    refund = {name: invoice[name] for name in ("period", "lines", "payment")} | {"totals": sums | ways}
+    return credit_note(**(refund | {"reason": "refund"} | changes))
