@@ -32,6 +32,8 @@ class Policy:
     replay_limit_hours: up to this age an attempt may be sent again under its key; later it is cancelled.
     hold_multiple, hold_history_runs: a day's sum above so many times the usual one waits for an operator,
         once so many earlier runs show what is usual (R8d).
+    quote_minutes, order_hours: how long a quote may be confirmed, and how long its order may be paid (R4).
+    agents_max: the most agents of one subscription; beyond it somebody has mistyped.
 
     Raises:
         RuleError: on building one whose numbers contradict each other.
@@ -45,13 +47,24 @@ class Policy:
     replay_limit_hours: int = 23
     hold_multiple: int = 5
     hold_history_runs: int = 7
+    quote_minutes: int = 15
+    order_hours: int = 24
+    agents_max: int = 10_000
 
     def __post_init__(self) -> None:
         if not self.retry_days or self.retry_days[0] < 1 or not _ascends(self.retry_days):
             raise RuleError(f"retry_days must be positive and ascend: {self.retry_days}")
         if not self.reminder_days or self.reminder_days[-1] < 1 or not _ascends(self.reminder_days[::-1]):
             raise RuleError(f"reminder_days must be positive and descend: {self.reminder_days}")
-        for name in ("yearly_announcement_days", "card_expiry_days", "hold_multiple", "hold_history_runs"):
+        for name in (
+            "yearly_announcement_days",
+            "card_expiry_days",
+            "hold_multiple",
+            "hold_history_runs",
+            "quote_minutes",
+            "order_hours",
+            "agents_max",
+        ):
             if getattr(self, name) < 1:
                 raise RuleError(f"{name} must be at least 1: {getattr(self, name)}")
         if not 0 < self.replay_limit_hours < _KEY_LIFE_HOURS:
