@@ -1,4 +1,4 @@
-"""One true set of facts per kind of mail, one true snapshot of an invoice, and a seller."""
+"""One true set of facts per kind of mail, one true snapshot per kind of document, and a seller."""
 
 from copy import deepcopy
 from typing import Any
@@ -88,6 +88,29 @@ MAILS: dict[str, dict[str, Any]] = {
         "renews_on": "2026-12-22",
         "account_url": ACCOUNT_URL,
     },
+    "prices_change": {
+        "company": COMPANY,
+        "package": "pro",
+        "renews_on": "2026-12-22",
+        "old_amount": _AMOUNT,
+        "new_amount": {"amount_minor": 134950, "currency": "PLN"},
+        "account_url": ACCOUNT_URL,
+    },
+    "refund_made": {"company": COMPANY, "amount": _AMOUNT, "ends_service": True},
+    "order_returned": {"company": COMPANY, "amount": _AMOUNT, "account_url": ACCOUNT_URL},
+    "interval_change_scheduled": {
+        "company": COMPANY,
+        "package": "pro",
+        "changes_on": "2026-12-22",
+        "account_url": ACCOUNT_URL,
+    },
+    "term_extended": {
+        "company": COMPANY,
+        "package": "pro",
+        "days": 14,
+        "ends_on": "2026-12-22",
+        "account_url": ACCOUNT_URL,
+    },
 }
 
 # The branches of the templates that the facts above do not take.
@@ -110,10 +133,13 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("suspended", {"cause": "payment_failed"}),
     ("invoice_issued", {"renewal": False}),
     ("billing_details_needed", {"missing": ["name", "street", "city", "postcode", "country", "email"]}),
+    ("prices_change", {"new_amount": {"amount_minor": 99900, "currency": "PLN"}}),
+    ("refund_made", {"ends_service": False}),
+    ("term_extended", {"days": 1}),
 ]
 
 _SNAPSHOT: dict[str, Any] = {
-    "version": 1,
+    "version": 2,
     "kind": "invoice",
     "number": "2026000123",
     "locale": "pl",
@@ -168,6 +194,55 @@ _SNAPSHOT: dict[str, Any] = {
 }
 
 
+# The invoice's agents were lowered from five to three with twelve days left: two are given back for these days.
+_CREDIT_NOTE: dict[str, Any] = {
+    name: _SNAPSHOT[name] for name in ("version", "locale", "currency", "seller", "buyer", "subscription", "vat")
+} | {
+    "kind": "credit_note",
+    "number": "D2026000007",
+    "issued_on": "2026-12-11",
+    "corrected_on": "2026-12-10",
+    "corrects": {"number": "2026000123", "issued_on": "2026-11-22"},
+    "reason": "change",
+    "period": {"starts_on": "2026-12-10", "ends_on": "2026-12-22"},
+    "lines": [
+        {
+            "kind": "agents",
+            "quantity": 2,
+            "unit_price_minor": 21900,
+            "net_minor": 17520,
+            "days_left": 12,
+            "days_whole": 30,
+        }
+    ],
+    "totals": {
+        "net_minor": 17520,
+        "vat_minor": 0,
+        "gross_minor": 17520,
+        "to_credit_minor": 17520,
+        "to_refund_minor": 0,
+        "to_invoice_minor": 0,
+    },
+    "payment": {"method": "credit", "brand": None, "last4": None},
+    "replaced_by": None,
+    "note": None,
+}
+
+
 def snapshot(**changes: Any) -> dict[str, Any]:
-    """The snapshot with some of its blocks replaced."""
+    """The snapshot of the invoice with some of its blocks replaced."""
     return deepcopy(_SNAPSHOT) | changes
+
+
+def credit_note(**changes: Any) -> dict[str, Any]:
+    """The snapshot of the credit note with some of its blocks replaced."""
+    return deepcopy(_CREDIT_NOTE) | changes
+
+
+def whole_refund(**changes: Any) -> dict[str, Any]:
+    """The credit note of a refund in full: a part was paid from credit and becomes credit again."""
+    invoice = snapshot()
+    sums = {name: invoice["totals"][name] for name in ("net_minor", "vat_minor", "gross_minor")}
+    ways = {"to_credit_minor": 10000, "to_refund_minor": 113450, "to_invoice_minor": 0}
+    refund = {name: invoice[name] for name in ("period", "lines", "payment")} | {"totals": sums | ways}
+    return credit_note(**(refund | {"reason": "refund"} | changes))

@@ -1,5 +1,6 @@
 """The invoice as a PDF: its figures, its bytes, and hostile text in it."""
 
+import hashlib
 import io
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
@@ -117,6 +118,36 @@ def test_a_yearly_package_and_a_carried_sum_are_told() -> None:
     assert "Carried over from an earlier period 1 5.00 5.00" in text
 
 
+@pytest.mark.parametrize(("locale", "days"), [("pl", "12 z 31 dni"), ("cs", "12 z 31 dní"), ("en", "12 of 31 days")])
+def test_a_part_of_a_term_tells_its_days(locale: str, days: str) -> None:
+    part = {"unit_price_minor": 3100, "net_minor": 1200, "days_left": 12, "days_whole": 31}
+    block = {"kind": "conversations", "conversation_block": 100}
+    (text,) = pages(locale=locale, lines=[line(0) | part, line(0) | part | block], totals=totals(2400))
+    assert text.count(f" · {days} 1 31") == 2
+
+
+def test_a_discount_is_a_sum_without_quantity_and_price() -> None:
+    (text,) = pages(locale="en")
+    assert "Goodwill discount -18.50 Total" in text
+
+
+# What version 1 of the snapshots was printed as: typst, fonts, template and words together decide these bytes.
+_VERSION_1 = {
+    "pl": "773b58811346bf3d8e91fa171355406541fa8ce702e78cabea7b3a47805742bf",
+    "cs": "6f2c22a09f98927b0e66c0ab408061edf84474c754d000ce1c24a7c23fedc583",
+    "en": "d829c109a523e3cedc7d46338a8abe0b4393bfbb7342cae1733ae2cad7be6e63",
+}
+
+
+@pytest.mark.parametrize(("locale", "sha256"), _VERSION_1.items())
+def test_a_snapshot_of_version_1_is_printed_as_ever(locale: str, sha256: str) -> None:
+    old = snapshot(version=1, locale=locale)
+    # version 1 sold agents, conversations and carried sums; nothing wrote discounts or notes then
+    old["lines"][2] = line(350) | {"kind": "carried"}
+    old["totals"] |= {"net_minor": 125650, "gross_minor": 125650, "paid_minor": 115650}
+    assert hashlib.sha256(render_invoice(old).pdf).hexdigest() == sha256
+
+
 def test_the_same_snapshot_gives_the_same_bytes() -> None:
     first = render_invoice(snapshot()).pdf
     render_invoice(snapshot(locale="cs"))
@@ -160,6 +191,17 @@ def test_typst_in_a_text_is_printed_and_not_run() -> None:
     assert "Uwagi nabywcy" in text
     assert "second line" in text
     assert "root:" not in text
+
+
+def test_a_short_note_stays_on_one_page_and_a_tall_one_is_marked_on_each() -> None:
+    # so many rows that the sums still fit and the note beneath them does not
+    full = {"lines": [line(100)] * 8, "totals": totals(800)}
+    first, second = pages(note="\n".join(f"row {n}" for n in range(8)), **full)
+    assert "row 0" not in first
+    assert second.startswith("Uwagi nabywcy row 0 row 1")
+    tall = pages(note="\n".join(f"r{n}" for n in range(125)))
+    assert [page.count("Uwagi nabywcy") for page in tall] == [1] * len(tall)
+    assert [f"r{n}" for page in tall for n in range(125) if f"r{n}" in page.split()] == [f"r{n}" for n in range(125)]
 
 
 def test_text_that_no_line_can_hold_stays_on_the_page() -> None:
@@ -212,8 +254,9 @@ def test_a_broken_snapshot_is_refused_with_its_field() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"version": 2}, "version"),
-        ({"kind": "credit_note"}, "kind"),
+        ({"version": 3}, "version"),
+        ({"version": None}, "version"),
+        ({"kind": "receipt"}, "kind"),
         ({"currency": "GBP"}, "currency"),
         ({"paid_on": "yesterday"}, "paid_on"),
         ({"totals": totals(100)}, "lines"),
@@ -222,6 +265,11 @@ def test_a_broken_snapshot_is_refused_with_its_field() -> None:
         ({"totals": totals(123450, paid_minor=100, due_minor=123350)}, "after the money"),
         ({"totals": totals(123450, vat_minor=50, gross_minor=123500, paid_minor=123500)}, "VAT"),
         ({"period": {"starts_on": "2026-11-22", "ends_on": "2026-11-22"}}, "period"),
+        ({"lines": [line(123450) | {"days_left": 12}]}, "days"),
+        ({"lines": [line(123450) | {"days_left": 31, "days_whole": 30}]}, "days"),
+        ({"lines": [line(123450) | {"days_left": 0, "days_whole": 30}]}, "days"),
+        ({"lines": [line(123450) | {"unit_price_minor": 123449}]}, "quantity times its price"),
+        ({"lines": [line(123450) | {"unit_price_minor": -123450}]}, "quantity times its price"),
         ({"vat": {"treatment": "not_registered", "words": ["unknown"], "rate": "0"}}, "words"),
     ],
 )

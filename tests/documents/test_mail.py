@@ -87,6 +87,48 @@ def test_a_reminder_tells_the_last_paid_day_and_the_day_of_suspension() -> None:
     assert "suspended on 22 Dec 2026" in text
 
 
+@pytest.mark.parametrize(
+    ("locale", "days", "words"),
+    [
+        ("en", 1, "by 1 day"),
+        ("en", 30, "by 30 days"),
+        ("pl", 1, "o 1 dzień"),
+        ("pl", 3, "o 3 dni"),
+        ("cs", 1, "o 1 den"),
+        ("cs", 3, "o 3 dny"),
+        ("cs", 30, "o 30 dní"),
+    ],
+)
+def test_days_given_take_the_right_plural(locale: str, days: int, words: str) -> None:
+    assert render("term_extended", locale, days=days).subject.endswith(words)
+
+
+def test_an_extension_tells_the_last_covered_day_and_the_day_of_the_next_payment() -> None:
+    text = plain(render("term_extended").text)
+    assert "up to and including 21 Dec 2026" in text
+    assert "payment will follow on 22 Dec 2026" in text
+
+
+def test_a_scheduled_interval_tells_the_last_yearly_and_the_first_monthly_day() -> None:
+    rendered = render("interval_change_scheduled")
+    assert plain(rendered.subject).endswith("monthly from 22 Dec 2026")
+    assert "up to and including 21 Dec 2026" in plain(rendered.text)
+
+
+def test_a_price_that_rises_tells_the_way_out_and_one_that_falls_does_not() -> None:
+    dearer = plain(render("prices_change").text)
+    assert "from 1,234.50 PLN to 1,349.50 PLN" in dearer
+    assert "switch automatic renewal off" in dearer
+    cheaper = plain(render("prices_change", new_amount={"amount_minor": 99900, "currency": "PLN"}).text)
+    assert "from 1,234.50 PLN to 999.00 PLN" in cheaper
+    assert "switch automatic renewal off" not in cheaper
+
+
+def test_a_refund_says_free_only_when_the_service_ends() -> None:
+    assert "Free package" in plain(render("refund_made").text)
+    assert "Free" not in render("refund_made", ends_service=False).text
+
+
 def test_an_invoice_mail_tells_the_figures() -> None:
     rendered = render("invoice_issued", "pl")
     assert rendered.subject == "Faktura 2026000123"

@@ -41,10 +41,14 @@ def test_a_missing_fact_is_named(kind: str, field: str) -> None:
         ("suspended", "cause", "other"),
         ("billing_details_needed", "missing", ["shoe_size"]),
         ("billing_details_needed", "missing", "street"),
+        ("prices_change", "new_amount", {"amount_minor": 134950, "currency": "EUR"}),
+        ("prices_change", "new_amount", {"amount_minor": 123450, "currency": "PLN"}),
+        ("refund_made", "ends_service", None),
+        ("term_extended", "days", 0),
     ],
 )
 def test_a_wrong_fact_is_refused(kind: str, field: str, value: Any) -> None:
-    with pytest.raises(DocumentError, match=r"days left|yearly_renewal\.amount|" + field):
+    with pytest.raises(DocumentError, match=r"days left|more days|a price|yearly_renewal\.amount|" + field):
         read_mail_data(kind, MAILS[kind] | {field: value})
 
 

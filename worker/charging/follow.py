@@ -14,7 +14,7 @@ from sqlalchemy import Row
 from worker import boundary
 from worker.charging.outcomes import Step, Verdict, of_reading
 from worker.charging.settle import settle
-from worker.gateways.answers import ProviderEvent
+from worker.gateways.answers import AboutKind, ProviderEvent
 from worker.gateways.stripe import EVENTS_PAGE_MAX
 from worker.queue.items import Lease, fence
 from worker.queue.runs import lock_planning
@@ -44,6 +44,7 @@ def settle_events(runtime: Runtime, lease: Lease) -> Counter[str]:
         if not events:
             break
         after = events[-1].event_id
+        # over refunds and disputes too, which concern nobody here
         _move_cursor(runtime, lease, events)
         if len(events) < EVENTS_PAGE_MAX:
             break
@@ -51,6 +52,7 @@ def settle_events(runtime: Runtime, lease: Lease) -> Counter[str]:
 
 
 def _settle_page(runtime: Runtime, lease: Lease, events: Sequence[ProviderEvent]) -> Counter[str]:
+    events = [event for event in events if event.about is AboutKind.INTENT]
     spoken_of = {event.intent for event in events}
     if not spoken_of:
         return Counter()

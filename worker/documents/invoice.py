@@ -1,4 +1,4 @@
-"""Renders an invoice as a PDF with typst; the same snapshot always gives the same bytes.
+"""Renders an invoice or a credit note as a PDF with typst; the same snapshot always gives the same bytes.
 
 The page's words travel to the template as JSON, so text of customers is data there and never code. PDF/A-3b
 keeps the document readable for the ten years that the law wants, and makes typst refuse a character that no
@@ -43,16 +43,16 @@ class RenderedInvoice:
 
 
 def render_invoice(snapshot: Mapping[str, object]) -> RenderedInvoice:
-    """Render an invoice from its snapshot (`InvoiceSnapshot`).
+    """Render an invoice or a credit note from its snapshot (`InvoiceSnapshot`, `CreditNoteSnapshot`).
 
     A character that cannot be shown is replaced and reported; it never costs the invoice.
 
     Raises:
         DocumentError: the snapshot is incomplete, its sums do not agree, or the template is broken.
     """
-    invoice = read_snapshot(snapshot)
-    stamp = datetime.combine(date.fromisoformat(invoice["issued_on"]), time(), UTC)
-    page = view(invoice)
+    document = read_snapshot(snapshot)
+    stamp = datetime.combine(date.fromisoformat(document["issued_on"]), time(), UTC)
+    page = view(document)
     replaced: set[str] = set()
     for _ in range(_ROUNDS):
         try:
@@ -60,7 +60,7 @@ def render_invoice(snapshot: Mapping[str, object]) -> RenderedInvoice:
         except typst.TypstError as error:
             lost = _undisplayable(error.diagnostic)
             if not lost:
-                raise DocumentError(f"invoice {invoice['number']}: {error.message}") from error
+                raise DocumentError(f"{document['kind']} {document['number']}: {error.message}") from error
         replaced |= lost
         page = _replace(page, lost)
     uncertain = set(_UNCERTAIN.findall(json.dumps(page, ensure_ascii=False)))

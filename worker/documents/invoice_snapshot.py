@@ -1,4 +1,8 @@
-"""The shape of an invoice's snapshot: all that is printed, frozen as JSON at the issue (R16)."""
+"""The shape of the snapshots of invoices and credit notes: all that is printed, frozen as JSON at the issue (R16).
+
+Sums are whole minor units of the snapshot's currency. Those of a credit note are positive, as those of the invoice
+that it corrects are; its kind says which way they count (docs/adr/0010).
+"""
 
 from collections.abc import Mapping
 from typing import Literal, NotRequired, TypedDict, cast
@@ -10,7 +14,11 @@ from worker.billing.vat import SellerVat, Treatment
 from worker.documents.typed import IsoDay, Prose, read
 from worker.errors import DocumentError
 
-VERSION: Literal[1] = 1
+VERSION: Literal[2] = 2
+"""The version that is written. Version 1 knew neither credit notes nor parts of terms; it is read for ever."""
+
+CorrectionReason = Literal["change", "refund", "correction"]
+"""Why a credit note exists: the unused part of a term that was changed (R15b), money back (R14b), a wrong invoice."""
 
 
 class SellerBlock(TypedDict):
@@ -49,24 +57,30 @@ class SubscriptionBlock(TypedDict):
 
 
 class PeriodBlock(TypedDict):
-    """The term `[starts_on, ends_on)`; people read its last included day."""
+    """The days `[starts_on, ends_on)` that were sold or given back; people read the last included day."""
 
     starts_on: IsoDay
     ends_on: IsoDay
 
 
 class LineBlock(TypedDict):
-    """One line, net, in minor units; `conversation_block` is how many conversations a month one unit is."""
+    """One line, net; `conversation_block` is how many conversations a month one unit is.
+
+    A part of a term counts `days_left` of the `days_whole` that the unit price is for; both are there or neither. A
+    line that counts for less than quantity times unit price without them, as in a refund in part, is marked so.
+    """
 
     kind: LineKind
     quantity: int
     unit_price_minor: int
     net_minor: int
     conversation_block: NotRequired[int]
+    days_left: NotRequired[int]
+    days_whole: NotRequired[int]
 
 
 class TotalsBlock(TypedDict):
-    """The sums, in minor units: gross = net + VAT = credit used + paid + due, and nothing is due."""
+    """The sums of an invoice: gross = net + VAT = credit used + paid + due, and nothing is due."""
 
     net_minor: int
     vat_minor: int
@@ -76,8 +90,26 @@ class TotalsBlock(TypedDict):
     due_minor: int
 
 
+class CreditTotalsBlock(TypedDict):
+    """The sums of a credit note: gross = net + VAT = what becomes credit, is paid back, pays another invoice.
+
+    `to_credit_minor` becomes account credit, `to_refund_minor` goes back by the way in `payment`, and
+    `to_invoice_minor` pays the invoice in `replaced_by`, which a correction issues in place of the wrong one.
+    """
+
+    net_minor: int
+    vat_minor: int
+    gross_minor: int
+    to_credit_minor: int
+    to_refund_minor: int
+    to_invoice_minor: int
+
+
 class VatBlock(TypedDict):
-    """The frozen VAT decision: treatment, keys of the sentences to print, rate in percent as decimal text."""
+    """The frozen VAT decision: treatment, keys of the sentences to print, rate in percent as decimal text.
+
+    That of a credit note is the decision of the invoice that it corrects (R15b).
+    """
 
     treatment: Treatment
     words: list[Literal["seller_not_registered"]]
@@ -85,17 +117,27 @@ class VatBlock(TypedDict):
 
 
 class PaymentBlock(TypedDict):
-    """With what it was paid; brand and last four digits belong to a card."""
+    """With what it was paid, or by which way money goes back; brand and last four digits belong to a card.
+
+    A credit note that pays nothing back has the method `credit`.
+    """
 
     method: Literal["card", "paypal", "credit"]
     brand: str | None
     last4: str | None
 
 
+class InvoiceReference(TypedDict):
+    """Another invoice, named so that it cannot be mistaken."""
+
+    number: str
+    issued_on: IsoDay
+
+
 class InvoiceSnapshot(TypedDict):
     """Everything that an invoice prints. `locale` decides the language, `note` is the customer's (R17)."""
 
-    version: Literal[1]
+    version: Literal[1, 2]
     kind: Literal["invoice"]
     number: str
     locale: str
@@ -113,31 +155,104 @@ class InvoiceSnapshot(TypedDict):
     note: Prose | None
 
 
-def read_snapshot(snapshot: Mapping[str, object]) -> InvoiceSnapshot:
-    """The snapshot, held against its declaration and its own arithmetic; text is made safe to print.
+class CreditNoteSnapshot(TypedDict):
+    """Everything that a credit note prints; what it shares with an invoice means the same.
+
+    `number` is of the credit notes' own series (R18). `corrected_on` is the real day of the change, of the decision
+    to refund or of the correction. `period` and `lines` are what is given back, `corrects` the invoice that sold it.
+    """
+
+    version: Literal[2]
+    kind: Literal["credit_note"]
+    number: str
+    locale: str
+    issued_on: IsoDay
+    corrected_on: IsoDay
+    currency: Currency
+    corrects: InvoiceReference
+    reason: CorrectionReason
+    seller: SellerBlock
+    buyer: BuyerBlock
+    subscription: SubscriptionBlock
+    period: PeriodBlock
+    lines: list[LineBlock]
+    totals: CreditTotalsBlock
+    vat: VatBlock
+    payment: PaymentBlock
+    replaced_by: InvoiceReference | None
+    note: Prose | None
+
+
+DocumentSnapshot = InvoiceSnapshot | CreditNoteSnapshot
+
+
+def read_snapshot(snapshot: Mapping[str, object]) -> DocumentSnapshot:
+    """The snapshot, held against the declaration of its kind and its own arithmetic; text is made safe to print.
 
     Raises:
         DocumentError: a field is missing or of another type than declared, or the sums do not agree.
     """
-    if snapshot.get("version") != VERSION:
-        raise DocumentError(f"this version prints snapshots of version {VERSION}, not {snapshot.get('version')!r}")
+    version = snapshot.get("version")
+    if version not in {1, VERSION}:
+        raise DocumentError(f"this version prints snapshots up to version {VERSION}, not {version!r}")
+    if snapshot.get("kind") == "credit_note":
+        note = cast("CreditNoteSnapshot", read(CreditNoteSnapshot, snapshot, where="credit_note"))
+        _refuse_faults(f"credit note {note['number']}", _common_faults(note) | _credit_note_faults(note))
+        return note
     invoice = cast("InvoiceSnapshot", read(InvoiceSnapshot, snapshot, where="invoice"))
-    _demand_sums(invoice)
+    _refuse_faults(f"invoice {invoice['number']}", _common_faults(invoice) | _invoice_faults(invoice))
     return invoice
 
 
-def _demand_sums(invoice: InvoiceSnapshot) -> None:
-    totals = invoice["totals"]
-    net_minor = sum(line["net_minor"] for line in invoice["lines"])
-    settled_minor = totals["credit_used_minor"] + totals["paid_minor"] + totals["due_minor"]
-    faults = {
-        "the lines are not the net sum": net_minor != totals["net_minor"],
-        "net and VAT are not the gross sum": totals["net_minor"] + totals["vat_minor"] != totals["gross_minor"],
-        "the payment is not the gross sum": settled_minor != totals["gross_minor"],
-        "an invoice exists only after the money has arrived": totals["due_minor"] != 0,
-        "a seller who is not registered charges no VAT": totals["vat_minor"] != 0,
-        "the period is empty": invoice["period"]["starts_on"] >= invoice["period"]["ends_on"],
-    }
+def _refuse_faults(which: str, faults: Mapping[str, bool]) -> None:
     for fault, found in faults.items():
         if found:
-            raise DocumentError(f"invoice {invoice['number']}: {fault}")
+            raise DocumentError(f"{which}: {fault}")
+
+
+def _common_faults(document: DocumentSnapshot) -> dict[str, bool]:
+    totals, period = document["totals"], document["period"]
+    net_minor = sum(line["net_minor"] for line in document["lines"])
+    return {
+        "the lines are not the net sum": net_minor != totals["net_minor"],
+        "net and VAT are not the gross sum": totals["net_minor"] + totals["vat_minor"] != totals["gross_minor"],
+        "a seller who is not registered charges no VAT": totals["vat_minor"] != 0,
+        "the period is empty": period["starts_on"] >= period["ends_on"],
+        "a line counts days that its term does not have": not all(map(_has_its_days, document["lines"])),
+        "a line is more than its quantity times its price": not all(map(_is_within_price, document["lines"])),
+    }
+
+
+def _has_its_days(line: LineBlock) -> bool:
+    if "days_left" not in line and "days_whole" not in line:
+        return True
+    return 1 <= line.get("days_left", 0) <= line.get("days_whole", 0)
+
+
+def _is_within_price(line: LineBlock) -> bool:
+    low, high = sorted((0, line["quantity"] * line["unit_price_minor"]))
+    return low <= line["net_minor"] <= high
+
+
+def _invoice_faults(invoice: InvoiceSnapshot) -> dict[str, bool]:
+    totals = invoice["totals"]
+    settled_minor = totals["credit_used_minor"] + totals["paid_minor"] + totals["due_minor"]
+    return {
+        "the payment is not the gross sum": settled_minor != totals["gross_minor"],
+        "an invoice exists only after the money has arrived": totals["due_minor"] != 0,
+    }
+
+
+def _credit_note_faults(note: CreditNoteSnapshot) -> dict[str, bool]:
+    totals = note["totals"]
+    ways = (totals["to_credit_minor"], totals["to_refund_minor"], totals["to_invoice_minor"])
+    pays_back, pays_invoice = totals["to_refund_minor"] != 0, totals["to_invoice_minor"] != 0
+    return {
+        "a credit note of nothing, or with a negative part": totals["gross_minor"] <= 0 or min(ways) < 0,
+        "what goes where is not the gross sum": sum(ways) != totals["gross_minor"],
+        "money goes back by no way, or nothing by one": pays_back == (note["payment"]["method"] == "credit"),
+        "the invoice that it pays is not named, or one that it does not": pays_invoice == (note["replaced_by"] is None),
+        "only a correction replaces an invoice": pays_invoice and note["reason"] != "correction",
+        "it is older than what it corrects": note["issued_on"]
+        < max(note["corrects"]["issued_on"], note["corrected_on"]),
+    }

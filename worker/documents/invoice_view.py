@@ -1,4 +1,4 @@
-"""Turns an invoice's snapshot into what the page shows: every label, sum and date in the reader's words."""
+"""Turns the snapshot of an invoice or credit note into its page: every label, sum and date in the reader's words."""
 
 from collections.abc import Callable
 from datetime import date
@@ -8,7 +8,7 @@ from worker.billing.calendar import Interval
 from worker.billing.catalogue import LineKind
 from worker.documents import formats
 from worker.documents.catalogues import babel_locale, translations
-from worker.documents.invoice_snapshot import InvoiceSnapshot, LineBlock, PaymentBlock
+from worker.documents.invoice_snapshot import CreditNoteSnapshot, DocumentSnapshot, InvoiceSnapshot, LineBlock
 
 Gettext = Callable[[str], str]
 
@@ -22,7 +22,7 @@ class Party(TypedDict):
 
 
 class Row(TypedDict):
-    """A line of the table; `detail` is small print beneath the title and may be empty."""
+    """A line of the table; `detail` is small print beneath the title. A discount has no quantity and no price."""
 
     title: str
     detail: str
@@ -32,19 +32,26 @@ class Row(TypedDict):
 
 
 class InvoiceView(TypedDict):
-    """What the template lays out; it computes nothing and knows no language."""
+    """What the template lays out; it computes nothing and knows no language.
+
+    `due` is the sum that ends the page's arithmetic: what is left to pay, or what a credit note gives. Before it
+    come `total` and `settled`, after it the `shares` into which it falls.
+    """
 
     lang: str
     title: str
     number: str
     sender: str
     facts: list[tuple[str, str]]
+    corrects: tuple[str, list[str]] | None
+    reason: tuple[str, str] | None
     parties: list[Party]
     columns: list[str]
     rows: list[Row]
-    total: tuple[str, str]
+    total: tuple[str, str] | None
     settled: list[tuple[str, str]]
     due: tuple[str, str]
+    shares: list[tuple[str, str]]
     statement: str
     words: list[str]
     note_label: str
@@ -53,61 +60,92 @@ class InvoiceView(TypedDict):
     footer: str
 
 
-def view(invoice: InvoiceSnapshot) -> InvoiceView:
-    """The page of an invoice, in the language of its snapshot."""
-    locale = invoice["locale"]
-    _: Gettext = translations(locale, "invoice").gettext
-    seller = invoice["seller"]
+def view(document: DocumentSnapshot) -> InvoiceView:
+    """The page of an invoice or a credit note, in the language of its snapshot."""
+    _: Gettext = translations(document["locale"], "invoice").gettext
+    return _credit_note(document, _) if document["kind"] == "credit_note" else _invoice(document, _)
+
+
+def _invoice(invoice: InvoiceSnapshot, _: Gettext) -> InvoiceView:
+    page = _shared(invoice, _)
+    page["title"] = _("Invoice")
+    page["facts"].insert(1, (_("Date of payment"), _day(invoice, invoice["paid_on"])))
+    page["total"] = (_("Total"), _money(invoice, invoice["totals"]["gross_minor"]))
+    page["settled"] = _settled(invoice, _)
+    page["due"] = (_("Amount due"), _money(invoice, invoice["totals"]["due_minor"]))
+    page["statement"] = _paid(invoice, _)
+    return page
+
+
+def _credit_note(note: CreditNoteSnapshot, _: Gettext) -> InvoiceView:
+    page = _shared(note, _)
+    corrected = note["corrects"]
+    page["title"] = _("Credit note")
+    page["facts"].insert(1, (_("Date of correction"), _day(note, note["corrected_on"])))
+    issued = _("of %(day)s") % {"day": _day(note, corrected["issued_on"])}
+    page["corrects"] = (_("Corrects invoice"), [corrected["number"], issued])
+    page["reason"] = (_("Reason"), _reason(note, _))
+    page["due"] = (_("Total credited"), _money(note, note["totals"]["gross_minor"]))
+    shares = _shares(note, _)
+    page["shares"] = shares if len(shares) > 1 else []
+    page["statement"] = _given_back(note, _)
+    lowers = _("The sums of invoice %(number)s are lowered by the sums of this credit note.")
+    page["words"].insert(0, lowers % {"number": corrected["number"]})
+    return page
+
+
+def _shared(document: DocumentSnapshot, _: Gettext) -> InvoiceView:
+    """What both kinds of document have; the rest is filled in by its kind."""
+    seller = document["seller"]
+    currency = {"currency": document["currency"]}
     return InvoiceView(
-        lang=babel_locale(locale).language,
-        title=_("Invoice"),
-        number=invoice["number"],
+        lang=babel_locale(document["locale"]).language,
+        title="",
+        number=document["number"],
         sender=seller["name"],
-        facts=_facts(invoice, _),
-        parties=_parties(invoice, _),
+        facts=[(_("Date of issue"), _day(document, document["issued_on"])), (_("Period"), _period(document))],
+        corrects=None,
+        reason=None,
+        parties=_parties(document, _),
         columns=[
             _("Description"),
             _("Quantity"),
-            _("Unit price (%(currency)s)") % {"currency": invoice["currency"]},
-            _("Amount (%(currency)s)") % {"currency": invoice["currency"]},
+            _("Unit price (%(currency)s)") % currency,
+            _("Amount (%(currency)s)") % currency,
         ],
-        rows=[_row(invoice, line, _) for line in invoice["lines"]],
-        total=(_("Total"), _money(invoice, invoice["totals"]["gross_minor"])),
-        settled=_settled(invoice, _),
-        due=(_("Amount due"), _money(invoice, invoice["totals"]["due_minor"])),
-        statement=_statement(invoice, _),
-        words=_words(invoice, _),
+        rows=[_row(document, line, _) for line in document["lines"]],
+        total=None,
+        settled=[],
+        due=("", ""),
+        shares=[],
+        statement="",
+        words=_words(document, _),
         note_label=_("Customer's note"),
-        note=invoice["note"] or "",
+        note=document["note"] or "",
         page=_("Page {page} of {pages}"),
         footer=" · ".join(filter(None, (seller["email"], seller["web"]))),
     )
 
 
-def _money(invoice: InvoiceSnapshot, amount_minor: int) -> str:
-    return formats.money(amount_minor, invoice["currency"], locale=invoice["locale"])
+def _money(document: DocumentSnapshot, amount_minor: int) -> str:
+    return formats.money(amount_minor, document["currency"], locale=document["locale"])
 
 
-def _day(invoice: InvoiceSnapshot, on: str) -> str:
-    return formats.day(date.fromisoformat(on), locale=invoice["locale"])
+def _day(document: DocumentSnapshot, on: str) -> str:
+    return formats.day(date.fromisoformat(on), locale=document["locale"])
 
 
-def _facts(invoice: InvoiceSnapshot, _: Gettext) -> list[tuple[str, str]]:
-    period = formats.period(
-        starts_on=date.fromisoformat(invoice["period"]["starts_on"]),
-        ends_on=date.fromisoformat(invoice["period"]["ends_on"]),
-        locale=invoice["locale"],
+def _period(document: DocumentSnapshot) -> str:
+    return formats.period(
+        starts_on=date.fromisoformat(document["period"]["starts_on"]),
+        ends_on=date.fromisoformat(document["period"]["ends_on"]),
+        locale=document["locale"],
     )
-    return [
-        (_("Date of issue"), _day(invoice, invoice["issued_on"])),
-        (_("Date of payment"), _day(invoice, invoice["paid_on"])),
-        (_("Period"), period),
-    ]
 
 
-def _parties(invoice: InvoiceSnapshot, _: Gettext) -> list[Party]:
-    seller, buyer = invoice["seller"], invoice["buyer"]
-    territories = babel_locale(invoice["locale"]).territories
+def _parties(document: DocumentSnapshot, _: Gettext) -> list[Party]:
+    seller, buyer = document["seller"], document["buyer"]
+    territories = babel_locale(document["locale"]).territories
     seller_lines = [
         seller["street"],
         f"{seller['postcode']} {seller['city']}",
@@ -128,33 +166,41 @@ def _parties(invoice: InvoiceSnapshot, _: Gettext) -> list[Party]:
     ]
 
 
-def _row(invoice: InvoiceSnapshot, line: LineBlock, _: Gettext) -> Row:
-    locale = invoice["locale"]
+def _row(document: DocumentSnapshot, line: LineBlock, _: Gettext) -> Row:
+    locale = document["locale"]
     title = {
         LineKind.AGENTS: _("Agents"),
         LineKind.CONVERSATIONS: _("Extra chatbot conversations"),
         LineKind.CARRIED: _("Carried over from an earlier period"),
         LineKind.GOODWILL: _("Goodwill discount"),
     }[line["kind"]]
+    is_discount = line["kind"] is LineKind.GOODWILL
     return Row(
         title=title,
-        detail=_detail(invoice, line, _),
-        quantity=formats.count(line["quantity"], locale=locale),
-        unit_price=formats.number(line["unit_price_minor"], locale=locale),
+        detail=" · ".join(filter(None, (_detail(document, line, _), _part(line, _)))),
+        quantity="" if is_discount else formats.count(line["quantity"], locale=locale),
+        unit_price="" if is_discount else formats.number(line["unit_price_minor"], locale=locale),
         net=formats.number(line["net_minor"], locale=locale),
     )
 
 
-def _detail(invoice: InvoiceSnapshot, line: LineBlock, _: Gettext) -> str:
+def _detail(document: DocumentSnapshot, line: LineBlock, _: Gettext) -> str:
     if line["kind"] is LineKind.AGENTS:
-        package = {"package": formats.package(invoice["subscription"]["package"])}
-        if invoice["subscription"]["interval"] is Interval.YEAR:
+        package = {"package": formats.package(document["subscription"]["package"])}
+        if document["subscription"]["interval"] is Interval.YEAR:
             return _("%(package)s package, yearly") % package
         return _("%(package)s package, monthly") % package
     if line["kind"] is LineKind.CONVERSATIONS and "conversation_block" in line:
-        size = formats.count(line["conversation_block"], locale=invoice["locale"])
+        size = formats.count(line["conversation_block"], locale=document["locale"])
         return _("Conversations a month in one block: %(size)s") % {"size": size}
     return ""
+
+
+def _part(line: LineBlock, _: Gettext) -> str:
+    """Why a line is less than its quantity times its price; the figures would look wrong without it."""
+    if "days_left" in line and "days_whole" in line:
+        return _("%(left)s of %(whole)s days") % {"left": line["days_left"], "whole": line["days_whole"]}
+    return _("in part") if line["net_minor"] != line["quantity"] * line["unit_price_minor"] else ""
 
 
 def _settled(invoice: InvoiceSnapshot, _: Gettext) -> list[tuple[str, str]]:
@@ -166,14 +212,14 @@ def _settled(invoice: InvoiceSnapshot, _: Gettext) -> list[tuple[str, str]]:
     return [(label, _money(invoice, -amount_minor)) for label, amount_minor in sums if amount_minor]
 
 
-def _words(invoice: InvoiceSnapshot, _: Gettext) -> list[str]:
+def _words(document: DocumentSnapshot, _: Gettext) -> list[str]:
     sentences = {"seller_not_registered": _("The seller is not registered for VAT.")}
-    subscription = _("Subscription: %(number)s") % {"number": invoice["subscription"]["external_id"]}
-    return [*(sentences[key] for key in invoice["vat"]["words"]), subscription]
+    subscription = _("Subscription: %(number)s") % {"number": document["subscription"]["external_id"]}
+    return [*(sentences[key] for key in document["vat"]["words"]), subscription]
 
 
-def _statement(invoice: InvoiceSnapshot, _: Gettext) -> str:
-    payment: PaymentBlock = invoice["payment"]
+def _paid(invoice: InvoiceSnapshot, _: Gettext) -> str:
+    payment = invoice["payment"]
     on = _day(invoice, invoice["paid_on"])
     if payment["method"] == "card" and payment["brand"] and payment["last4"]:
         card = formats.card(payment["brand"], payment["last4"])
@@ -183,3 +229,44 @@ def _statement(invoice: InvoiceSnapshot, _: Gettext) -> str:
     if payment["method"] == "paypal":
         return _("Paid on %(day)s by PayPal.") % {"day": on}
     return _("Paid on %(day)s from account credit.") % {"day": on}
+
+
+def _reason(note: CreditNoteSnapshot, _: Gettext) -> str:
+    return {
+        "change": _("The subscription was changed, and the unused part of the term is given back."),
+        "refund": _("The payment is refunded."),
+        "correction": _("The invoice was not correct."),
+    }[note["reason"]]
+
+
+def _shares(note: CreditNoteSnapshot, _: Gettext) -> list[tuple[str, str]]:
+    totals, replaced_by = note["totals"], note["replaced_by"]
+    sums = [(_("Account credit"), totals["to_credit_minor"]), (_("Paid back"), totals["to_refund_minor"])]
+    if replaced_by:
+        sums.append((_("Invoice %(number)s") % {"number": replaced_by["number"]}, totals["to_invoice_minor"]))
+    return [(label, _money(note, amount_minor)) for label, amount_minor in sums if amount_minor]
+
+
+def _given_back(note: CreditNoteSnapshot, _: Gettext) -> str:
+    """Where the money goes, a sentence for each way."""
+    totals, replaced_by = note["totals"], note["replaced_by"]
+    said = []
+    if totals["to_credit_minor"]:
+        amount = _money(note, totals["to_credit_minor"])
+        said.append(_("%(amount)s became account credit, which pays for your next charges.") % {"amount": amount})
+    if totals["to_refund_minor"]:
+        said.append(_paid_back(note, _money(note, totals["to_refund_minor"]), _))
+    if replaced_by:
+        facts = {"amount": _money(note, totals["to_invoice_minor"]), "number": replaced_by["number"]}
+        said.append(_("%(amount)s pays for invoice %(number)s, which replaces the corrected one.") % facts)
+    return "\n".join(said)
+
+
+def _paid_back(note: CreditNoteSnapshot, amount: str, _: Gettext) -> str:
+    payment = note["payment"]
+    if payment["method"] == "paypal":
+        return _("%(amount)s goes back to PayPal.") % {"amount": amount}
+    if payment["brand"] and payment["last4"]:
+        card = formats.card(payment["brand"], payment["last4"])
+        return _("%(amount)s goes back to card %(card)s.") % {"amount": amount, "card": card}
+    return _("%(amount)s goes back to the card.") % {"amount": amount}

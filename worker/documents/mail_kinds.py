@@ -157,6 +157,72 @@ class BillingDetailsNeeded:
     account_url: Url
 
 
+@dataclass(frozen=True, slots=True)
+class PricesChange:
+    """From the renewal on `renews_on` a term has another price (R3b); both are net, of one whole term."""
+
+    kind: ClassVar[str] = "prices_change"
+    company: str
+    package: str
+    renews_on: date
+    old_amount: Amount
+    new_amount: Amount
+    account_url: Url
+
+    def __post_init__(self) -> None:
+        if self.old_amount.currency != self.new_amount.currency:
+            raise DocumentError(f"a price in {self.old_amount.currency} cannot become {self.new_amount.currency}")
+        if self.old_amount == self.new_amount:
+            raise DocumentError(f"a price that stays at {self.old_amount.amount_minor} needs no announcement")
+
+
+@dataclass(frozen=True, slots=True)
+class RefundMade:
+    """Money is on its way back (R14); with `ends_service` the subscription has ended and the account is Free."""
+
+    kind: ClassVar[str] = "refund_made"
+    company: str
+    amount: Amount
+    ends_service: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReturned:
+    """A payment came when its order could no longer be carried out, and goes back by itself (R4)."""
+
+    kind: ClassVar[str] = "order_returned"
+    company: str
+    amount: Amount
+    account_url: Url
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalChangeScheduled:
+    """Support has scheduled the move from yearly to monthly (R13); `changes_on` is the first day by month."""
+
+    kind: ClassVar[str] = "interval_change_scheduled"
+    company: str
+    package: str
+    changes_on: date
+    account_url: Url
+
+
+@dataclass(frozen=True, slots=True)
+class TermExtended:
+    """Support gave `days` more days, at least 1, for nothing; `ends_on` is the first day that is not covered."""
+
+    kind: ClassVar[str] = "term_extended"
+    company: str
+    package: str
+    days: int
+    ends_on: date
+    account_url: Url
+
+    def __post_init__(self) -> None:
+        if self.days < 1:
+            raise DocumentError(f"{self.days} more days extend no term")
+
+
 MailData = (
     TermEnding
     | YearlyRenewal
@@ -168,6 +234,11 @@ MailData = (
     | RenewalOffConfirmed
     | InvoiceIssued
     | BillingDetailsNeeded
+    | PricesChange
+    | RefundMade
+    | OrderReturned
+    | IntervalChangeScheduled
+    | TermExtended
 )
 
 MAIL_KINDS: Mapping[str, type[MailData]] = MappingProxyType(
@@ -184,6 +255,11 @@ MAIL_KINDS: Mapping[str, type[MailData]] = MappingProxyType(
             RenewalOffConfirmed,
             InvoiceIssued,
             BillingDetailsNeeded,
+            PricesChange,
+            RefundMade,
+            OrderReturned,
+            IntervalChangeScheduled,
+            TermExtended,
         )
     }
 )

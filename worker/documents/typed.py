@@ -55,7 +55,7 @@ def read(declared: Any, value: object, *, where: str) -> Any:
     if origin is NotRequired:
         return read(arguments[0], value, where=where)
     if origin is Literal:
-        return value if value in arguments else _refuse(where, value, f"one of {', '.join(arguments)}")
+        return value if value in arguments else _refuse(where, value, f"one of {', '.join(map(str, arguments))}")
     if origin in {tuple, list}:
         items = _demand(list, value, where) if not isinstance(value, tuple) else value
         return origin(read(arguments[0], item, where=f"{where}[{n}]") for n, item in enumerate(items))

@@ -1,8 +1,11 @@
 """What a call to the payment provider came to, in our words: one table from the client's error classes."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
 import stripe
 
@@ -27,7 +30,11 @@ class AnswerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One call's answer. Amounts are minor units; codes are the provider's words, None when it said none."""
+    """One call's answer. Amounts are minor units; codes are the provider's words, None when it said none.
+
+    `method` is what the PaymentIntent is or was paid with. The client secret lets a customer pay on a page and is for
+    nobody else, so it is left out of what is printed and must not be logged.
+    """
 
     kind: AnswerKind
     intent: str | None = None
@@ -39,16 +46,101 @@ class Answer:
     network_advice_code: str | None = None
     message: str | None = None
     request_id: str | None = None
+    method: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+
+
+class AboutKind(StrEnum):
+    """What an event is about."""
+
+    INTENT = "intent"
+    REFUND = "refund"
+    DISPUTE = "dispute"
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderEvent:
-    """One line of the provider's event list: that something happened to a PaymentIntent."""
+    """One line of the provider's event list: that something happened to an object of its.
+
+    `name` is that object's id, `intent` the PaymentIntent that it concerns (itself, if it is one), "" if there is none.
+    """
 
     event_id: str
     type: str
+    about: AboutKind
+    name: str
     intent: str
     created_at: datetime
+
+
+class RefundStatus(StrEnum):
+    """Where a refund stands. A succeeded one may still fail later, when the bank sends the money back."""
+
+    PENDING = "pending"
+    """It waits, for the provider or for the customer; so does one whose status we have never heard of."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class RefundAnswerKind(StrEnum):
+    """The closed set. After an unknown answer all but `known` speak of the repeat only, not of the first request."""
+
+    KNOWN = "known"
+    """The provider showed a refund; its status says the rest."""
+    REFUSED = "refused"
+    """The request itself is wrong; certainly nothing happened."""
+    ALREADY = "already"
+    """Nothing is left of the charge that could be given back."""
+    NOT_EXECUTED = "not_executed"
+    """Certainly nothing happened; the same may be sent later."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class RefundAnswer:
+    """One call's answer about a refund. The amount is in minor units; all but the kind is None where it is not told."""
+
+    kind: RefundAnswerKind
+    refund: str | None = None
+    status: RefundStatus | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+    intent: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    failure_reason: str | None = None
+    code: str | None = None
+    message: str | None = None
+    request_id: str | None = None
+
+
+class DisputeStatus(StrEnum):
+    """How a dispute stands for us; one whose status we have never heard of is open."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderDispute:
+    """A chargeback. The amount is in minor units; `intent` is the PaymentIntent in dispute, "" if there is none."""
+
+    dispute: str
+    intent: str
+    amount_minor: int
+    currency: str
+    reason: str
+    status: DisputeStatus
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSetup:
+    """A method about to be saved by the customer on a page; the client secret is for that page alone."""
+
+    setup: str
+    client_secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +165,26 @@ _STATUS = {
     "requires_action": AnswerKind.WAITING,
     "requires_capture": AnswerKind.UNKNOWN,
 }
+
+_REFUND_STATUS: Mapping[str | None, RefundStatus] = MappingProxyType(
+    {
+        "pending": RefundStatus.PENDING,
+        "requires_action": RefundStatus.PENDING,
+        "succeeded": RefundStatus.SUCCEEDED,
+        "failed": RefundStatus.FAILED,
+        "canceled": RefundStatus.CANCELLED,
+    }
+)
+
+# an inquiry that is closed, and a dispute that was prevented, took no money
+_DISPUTE_STATUS: Mapping[str, DisputeStatus] = MappingProxyType(
+    {
+        "warning_closed": DisputeStatus.WON,
+        "prevented": DisputeStatus.WON,
+        "won": DisputeStatus.WON,
+        "lost": DisputeStatus.LOST,
+    }
+)
 
 ERROR_KINDS: dict[type[stripe.StripeError], AnswerKind] = {
     stripe.CardError: AnswerKind.DECLINED,
@@ -100,7 +212,9 @@ def of_intent(intent: stripe.PaymentIntent) -> Answer:
         decline_code=getattr(failure, "decline_code", None),
         advice_code=getattr(failure, "advice_code", None),
         network_advice_code=getattr(failure, "network_advice_code", None),
-        request_id=getattr(getattr(intent, "last_response", None), "request_id", None),
+        request_id=_request_id_of(intent),
+        method=name_of(getattr(intent, "payment_method", None)),
+        client_secret=getattr(intent, "client_secret", None),
     )
 
 
@@ -127,19 +241,88 @@ def of_error(error: BaseException) -> Answer:
         decline_code=getattr(body, "decline_code", None),
         advice_code=getattr(body, "advice_code", None),
         network_advice_code=getattr(body, "network_advice_code", None),
-        message=f"{type(error).__name__}: {getattr(body, 'message', None) or type(error).__doc__ or ''}"[:300],
+        message=_sentence_of(error),
         request_id=getattr(error, "request_id", None),
     )
 
 
+_REFUND_KINDS: Mapping[AnswerKind, RefundAnswerKind] = MappingProxyType(
+    {
+        AnswerKind.DECLINED: RefundAnswerKind.REFUSED,
+        AnswerKind.REFUSED: RefundAnswerKind.REFUSED,
+        AnswerKind.NOT_EXECUTED: RefundAnswerKind.NOT_EXECUTED,
+    }
+)
+
+
+def of_refund(refund: stripe.Refund) -> RefundAnswer:
+    """A refund that was returned."""
+    metadata = refund.metadata
+    return RefundAnswer(
+        kind=RefundAnswerKind.KNOWN,
+        refund=refund.id,
+        status=_REFUND_STATUS.get(refund.status, RefundStatus.PENDING),
+        amount_minor=refund.amount,
+        currency=refund.currency.upper(),
+        intent=name_of(refund.payment_intent),
+        metadata={} if metadata is None else dict(metadata.to_dict()),
+        failure_reason=getattr(refund, "failure_reason", None),
+        request_id=_request_id_of(refund),
+    )
+
+
+def of_refund_error(error: BaseException) -> RefundAnswer:
+    """Anything that a call about a refund raised.
+
+    A key that was used with other parameters is unknown, not refused: under that key money may have gone back.
+    """
+    code = getattr(getattr(error, "error", None), "code", None)
+    kind = _REFUND_KINDS.get(kind_of(error), RefundAnswerKind.UNKNOWN)
+    if isinstance(error, stripe.IdempotencyError):
+        kind = RefundAnswerKind.UNKNOWN
+    if kind is RefundAnswerKind.REFUSED and code == "charge_already_refunded":
+        kind = RefundAnswerKind.ALREADY
+    return RefundAnswer(
+        kind=kind, code=code, message=_sentence_of(error), request_id=getattr(error, "request_id", None)
+    )
+
+
+def of_dispute(dispute: stripe.Dispute) -> ProviderDispute:
+    """A dispute that was returned."""
+    return ProviderDispute(
+        dispute=dispute.id,
+        intent=name_of(dispute.payment_intent) or "",
+        amount_minor=dispute.amount,
+        currency=dispute.currency.upper(),
+        reason=dispute.reason,
+        status=_DISPUTE_STATUS.get(dispute.status, DisputeStatus.OPEN),
+        created_at=datetime.fromtimestamp(dispute.created, UTC),
+    )
+
+
+def name_of(reference: Any) -> str | None:
+    """The id of what an object refers to, which the provider shows as an id or, expanded, as the object."""
+    found: str | None = reference if reference is None or isinstance(reference, str) else reference.id
+    return found
+
+
+def _sentence_of(error: BaseException) -> str:
+    said = getattr(getattr(error, "error", None), "message", None)
+    return f"{type(error).__name__}: {said or type(error).__doc__ or ''}"[:300]
+
+
+def _request_id_of(answered: stripe.StripeObject) -> str | None:
+    found: str | None = getattr(getattr(answered, "last_response", None), "request_id", None)
+    return found
+
+
 def of_method(method: stripe.PaymentMethod) -> ProviderMethod:
     """A payment method that was returned."""
-    owner = method.customer
     card = method.card if method.type == "card" else None
     return ProviderMethod(
         method=method.id,
         type=method.type,
-        customer=owner.id if isinstance(owner, stripe.Customer) else owner,
+        customer=name_of(method.customer),
         brand=None if card is None else card.brand,
         last4=None if card is None else card.last4,
         exp_month=None if card is None else card.exp_month,
