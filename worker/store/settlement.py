@@ -56,6 +56,52 @@ _RENEW_SUBSCRIPTIONS = text("""
     FROM charges c WHERE c.id = ANY(:ids) AND s.id = c.subscription_id
 """)
 
+_LAY_CONFIGURATIONS_BY = text("""
+    UPDATE configurations f SET in_force = false, superseded_at = :now
+    FROM charges c WHERE c.id = ANY(:ids) AND f.subscription_id = c.subscription_id
+      AND f.in_force AND f.id <> c.configuration_id
+""")
+
+_PUT_CONFIGURATIONS_IN_FORCE = text("""
+    UPDATE configurations f SET in_force = true, superseded_at = NULL
+    FROM charges c WHERE c.id = ANY(:ids) AND f.id = c.configuration_id AND NOT f.in_force
+""")
+
+_FOLLOW_CONFIGURATIONS = text("""
+    UPDATE subscriptions s
+    SET interval = f.interval, anchor_on = coalesce(c.anchor_on, s.anchor_on),
+        anchor_number = CASE WHEN c.anchor_on IS NULL THEN s.anchor_number ELSE c.term_number END
+    FROM charges c JOIN configurations f ON f.id = c.configuration_id
+    WHERE c.id = ANY(:ids) AND c.buys_term AND s.id = c.subscription_id
+""")
+
+# A renewal brings what was scheduled. An order that was paid in its place sells what the customer chose then, so a
+# yearly one ends the plan to go monthly; new prices wait on.
+_DECIDE_SCHEDULED = text("""
+    UPDATE scheduled_changes h
+    SET decided_at = :now, state = v.state, charge_id = CASE v.state WHEN 'applied' THEN v.charge_id END
+    FROM (SELECT c.id AS charge_id, c.subscription_id, c.starts_on, c.purpose,
+                 CASE WHEN c.purpose = 'renewal' OR f.interval = 'month' THEN 'applied' ELSE 'void' END AS state
+          FROM charges c JOIN configurations f ON f.id = c.configuration_id
+          WHERE c.id = ANY(:ids) AND c.buys_term) v
+    WHERE h.subscription_id = v.subscription_id AND h.state = 'waiting' AND h.not_before <= v.starts_on
+      AND (v.purpose = 'renewal' OR h.kind = 'interval')
+""")
+
+
+def bring_configurations(connection: Connection, charge_ids: Sequence[int], *, now: datetime) -> None:
+    """Put in force what succeeded charges sell: one configuration per subscription, the former one superseded.
+
+    Where a charge buys a term, the subscription's interval and anchor follow it, and what support scheduled for that
+    term is applied (R3b, R13). Charges that sell what is in force already change nothing.
+    """
+    sold = {"ids": list(charge_ids), "now": now}
+    connection.execute(_LAY_CONFIGURATIONS_BY, sold)
+    connection.execute(_PUT_CONFIGURATIONS_IN_FORCE, {"ids": sold["ids"]})
+    connection.execute(_FOLLOW_CONFIGURATIONS, {"ids": sold["ids"]})
+    connection.execute(_DECIDE_SCHEDULED, sold)
+
+
 _CARRY = text("""
     INSERT INTO carried_sums (account_id, currency, amount_minor, from_charge_id)
     SELECT account_id, currency, carried_out_minor, id FROM charges WHERE id = ANY(:ids) AND carried_out_minor > 0
@@ -84,6 +130,7 @@ def begin_terms(connection: Connection, ids: Sequence[int], subscriptions: Seque
     settled = {"ids": list(ids)}
     connection.execute(_ADD_TERMS, settled)
     connection.execute(_RENEW_SUBSCRIPTIONS, settled)
+    bring_configurations(connection, settled["ids"], now=now)
     connection.execute(_CARRY, settled)
     end_notices(connection, subscriptions, because="paid", now=now)
     withdraw_mails(connection, subscriptions, because="the charge succeeded first")
