@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from worker.store.claims import FREE, USABLE
+from worker.store.claims import FREE, UNDISPUTED, USABLE
 
 _TO_CREATE = text("""
     SELECT c.id, c.uid, c.amount_minor, c.subscription_id, c.currency, a.provider_customer, a.external_id,
@@ -64,6 +64,7 @@ _BEGIN = text(f"""
         JOIN subscriptions s ON s.id = c.subscription_id AND s.auto_renew AND s.status IN ('active', 'past_due')
         JOIN payment_methods m ON {USABLE}
         WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.parked_at IS NULL AND c.provider_intent IS NOT NULL
+          AND {UNDISPUTED.format(account="c.account_id")}
           AND (c.state = 'created'
                OR c.state = 'declined' AND (c.next_try_on <= :today OR m.id IS DISTINCT FROM c.last_method_id))
         FOR UPDATE OF c FOR SHARE OF s

@@ -1,4 +1,4 @@
-"""Conditions that several statements share: rows that no living item holds, methods that may be tried."""
+"""Conditions that several statements share: rows that no living item holds, methods and accounts to be charged."""
 
 FREE = """
     ({alias}.work_item_id IS NULL OR NOT EXISTS (
@@ -12,3 +12,9 @@ USABLE = """
         SELECT 1 FROM attempts r WHERE r.charge_id = c.id AND r.payment_method_id = m.id AND r.decline_kind = 'hard'))
 """
 """SQL: the method `m` is in use and was not refused for good for the charge `c` (R8b)."""
+
+
+UNDISPUTED = """
+    (NOT EXISTS (SELECT 1 FROM disputes d WHERE d.account_id = {account} AND d.released_at IS NULL))
+"""
+"""SQL: no chargeback stands against the account, so that its money may move (R14c). Format with the account's id."""
