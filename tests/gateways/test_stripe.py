@@ -1,12 +1,11 @@
 """The payment provider over the emulator's wire: micro-batches, keys, unknown answers, repeats."""
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine
 
-from tests.gateways.till import Till, open_till
+from tests.gateways.till import ScriptedSlots, Till, open_till
 from tests.support.processes import Listening
 from worker.boundary import CallInsideTransactionError, doors, transaction
 from worker.clock import monotonic_s
@@ -15,19 +14,6 @@ from worker.gateways import stripe as stripe_gateway
 from worker.gateways.stripe import AnswerKind, ConfirmRequest, IntentRequest, ProviderEvent
 
 NOWHERE = "http://127.0.0.1:1"
-
-
-@dataclass
-class ScriptedSlots:
-    """Slots relative to now, in seconds, one list per reservation; then all are now."""
-
-    offsets: list[list[float]]
-    reserved: list[tuple[str, int]] = field(default_factory=list)
-
-    def reserve(self, endpoint: str, count: int) -> list[float]:
-        self.reserved.append((endpoint, count))
-        offsets = self.offsets.pop(0) if self.offsets else [0.0] * count
-        return [monotonic_s() + one for one in offsets]
 
 
 def test_a_charge_from_its_creation_to_its_reading(till: Till) -> None:

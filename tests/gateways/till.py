@@ -7,11 +7,25 @@ from itertools import count
 from typing import Any
 from urllib.request import Request, urlopen
 
+from worker.clock import monotonic_s
 from worker.gateways.pacing import Unpaced
 from worker.gateways.stripe import Answer, AnswerKind, ConfirmRequest, IntentRequest, StripeGateway
 from worker.sandbox.emulated import Emulated
 
 API_KEY = "sk_test_emulator"
+
+
+@dataclass
+class ScriptedSlots:
+    """Slots relative to now, in seconds, one list per reservation; then all are now."""
+
+    offsets: list[list[float]]
+    reserved: list[tuple[str, int]] = field(default_factory=list)
+
+    def reserve(self, endpoint: str, count: int) -> list[float]:
+        self.reserved.append((endpoint, count))
+        offsets = self.offsets.pop(0) if self.offsets else [0.0] * count
+        return [monotonic_s() + one for one in offsets]
 
 
 @dataclass

@@ -15,6 +15,7 @@ from tests.support.stories import (
     restart,
     status_of,
 )
+from worker.gateways.stripe import RefundRequest
 
 CURSOR = "SELECT event_id, event_at FROM provider_cursors"
 
@@ -72,6 +73,30 @@ def test_R6_the_same_events_twice_change_nothing(house: House) -> None:
     assert [{**row, **items} for row in before[1]] == [{**row, **items} for row in charges_of(house, waiting)]
     assert house.mails() == before[2]
     assert paid(house, of) == [of.list_minor]
+
+
+def test_R6_events_of_refunds_and_disputes_are_passed_over_and_the_cursor_moves_on(house: House) -> None:
+    of = customer(house)
+    waiting = customer(house, "processing:succeeded:9000")
+    house.run("renew")
+    before = (charge_of(house, of), charge_of(house, waiting))
+    intent = before[0]["provider_intent"]
+    dispute = house.emulator.open_dispute(intent)
+    house.wait(minutes=2)
+    house.run("follow_payments")
+    house.emulator.close_dispute(dispute, "won")
+    (refund,) = house.runtime.payments.refund([RefundRequest("refund-1", intent, 100, {})])
+    assert refund.kind == "known"
+    house.wait(minutes=2)
+    house.emulator.reset_statistics()
+    house.run("follow_payments")
+    newest = house.runtime.payments.events(after=None, since=house.clock.now() - timedelta(days=1))[-1]
+    assert newest.type == "charge.dispute.closed"
+    assert house.fetch(CURSOR)[0]["event_id"] == newest.event_id
+    assert requests(house, "payment_intents.retrieve") == 0, "a dispute is no news of a payment"
+    items = {"work_item_id": None, "check_after": None}
+    for old, subscriber in zip(before, (of, waiting), strict=True):
+        assert {**charge_of(house, subscriber), **items} == {**old, **items}
 
 
 def test_R6_a_burst_of_events_never_hides_the_one_behind_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,19 @@ class Emulated:
         """
         self._ask(f"refund_scripts/{quote(payment_method)}", method="PUT", body={"script": list(outcomes)})
 
+    def open_dispute(self, intent: str, *, reason: str = "fraudulent") -> str:
+        """The payer's bank takes the money of a paid PaymentIntent back; returns the dispute's id."""
+        dispute: str = self._ask("disputes", method="POST", body={"payment_intent": intent, "reason": reason})["id"]
+        return dispute
+
+    def close_dispute(self, dispute: str, status: str) -> None:
+        """The bank decides: `won` or `lost`, seen from the seller."""
+        self._ask(f"disputes/{quote(dispute)}/close", method="POST", body={"status": status})
+
+    def withhold_events(self, withheld: bool) -> None:  # noqa: FBT001 - a switch, and the name says which way
+        """While it withholds, what happens makes no event that the list would ever show."""
+        self._ask("events", method="PUT", body={"withheld": withheld})
+
     def shift_clock(self, seconds: int) -> None:
         """Set its clock so many seconds off the machine's."""
         self._ask("clock", method="PUT", body={"shift_s": seconds})
@@ -76,6 +89,11 @@ class Emulated:
         refunds: list[dict[str, Any]] = self._ask("journal")["refunds"]
         return refunds
 
+    def journal_disputes(self) -> list[dict[str, Any]]:
+        """Every dispute in the order they were opened, each once, with the status it has now."""
+        disputes: list[dict[str, Any]] = self._ask("journal")["disputes"]
+        return disputes
+
     def attempts(self) -> list[dict[str, Any]]:
         """Every confirmation that was executed, in order."""
         answer = self._ask("attempts")
@@ -95,16 +113,46 @@ class Emulated:
         """The customer follows the link and approves on the page of the bank."""
         self._decide(intent, "decision=approve", api_key=api_key)
 
+    def refuse_at_bank(self, intent: str, *, api_key: str) -> None:
+        """The customer follows the link and refuses on the page of the bank."""
+        self._decide(intent, "decision=refuse", api_key=api_key)
+
     def pay_on_page(self, intent: str, *, card: str, api_key: str) -> None:
         """The customer pays an open PaymentIntent on the page, with a test id such as pm_card_visa, or `paypal`."""
         self._decide(intent, f"decision=pay&payment_method={quote(card)}", api_key=api_key)
 
-    def _decide(self, intent: str, decision: str, *, api_key: str) -> None:
+    def finish_setup(self, setup: str, *, card: str, api_key: str) -> str:
+        """The customer saves a method on the page, and approves where that is wanted; returns the method's id.
+
+        Args:
+            setup: the SetupIntent.
+            card: a test id such as pm_card_visa, or `paypal`.
+            api_key: secret key.
+
+        Raises:
+            RuntimeError: the method was not saved.
+        """
+        self._decide(setup, f"decision=pay&payment_method={quote(card)}", api_key=api_key)
+        now = self._shown(setup, api_key=api_key)
+        if now["status"] == "requires_action":
+            self._decide(setup, "decision=approve", api_key=api_key)
+            now = self._shown(setup, api_key=api_key)
+        if now["status"] != "succeeded":
+            raise RuntimeError(f"{setup} is {now['status']}: {(now['last_setup_error'] or {}).get('message')}")
+        return str(now["payment_method"])
+
+    def _shown(self, intent: str, *, api_key: str) -> dict[str, Any]:
+        """A PaymentIntent or SetupIntent as the API shows it."""
+        resource = "setup_intents" if intent.startswith("seti_") else "payment_intents"
         request = Request(  # noqa: S310 - always http on loopback
-            f"{self.url}/v1/payment_intents/{quote(intent)}", headers={"Authorization": f"Bearer {api_key}"}
+            f"{self.url}/v1/{resource}/{quote(intent)}", headers={"Authorization": f"Bearer {api_key}"}
         )
         with urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
-            secret = json.loads(answer.read())["client_secret"]
+            shown: dict[str, Any] = json.loads(answer.read())
+        return shown
+
+    def _decide(self, intent: str, decision: str, *, api_key: str) -> None:
+        secret = self._shown(intent, api_key=api_key)["client_secret"]
         form = f"client_secret={quote(secret)}&{decision}".encode()
         with urlopen(f"{self.url}/bank/{quote(intent)}", data=form, timeout=30) as answer:  # noqa: S310 - the same
             answer.read()

@@ -1,7 +1,7 @@
 """The page that stands in for the checkout and for the customer's bank (or PayPal).
 
 It knows the customer by the client secret alone, as Stripe.js does: it takes a test card for an open
-PaymentIntent, and a yes or a no for a payment that waits for one.
+PaymentIntent or SetupIntent, and a yes or a no for one that waits for it.
 """
 
 from collections.abc import Callable
@@ -36,8 +36,8 @@ _FORM = """<form method="post" action="/bank/{name}">
 </form>"""
 _CHOICE = """<form method="post" action="/bank/{name}">
 <input type="hidden" name="client_secret" value="{secret}">
-<label>Pay with <select name="payment_method">{options}</select></label>
-<button name="decision" value="pay">Pay</button>
+<label>{verb} <select name="payment_method">{options}</select></label>
+<button name="decision" value="pay">Go on</button>
 </form>"""
 PAYPAL = "paypal"  # among the test ids of the page: a new PayPal account
 
@@ -68,20 +68,20 @@ async def handle(world: World, request: web.BaseRequest, path: str, query: str) 
 
 def _open(intent: Intent) -> bool:
     if isinstance(intent, SetupIntent):
-        return intent.status == "requires_action"
+        return intent.status in setups.CONFIRMABLE
     return intent.status in states.CONFIRMABLE
 
 
 def _to_approve(intent: Intent) -> bool:
     """Whether there is a method that waits for a yes, or was refused and may be tried again with one."""
-    return isinstance(intent, SetupIntent) or intent.last_payment_method is not None
+    if isinstance(intent, SetupIntent):
+        return intent.status == states.REQUIRES_ACTION
+    return intent.last_payment_method is not None
 
 
 def _choices(intent: Intent) -> list[str]:
     """The test ids that the page offers."""
-    if isinstance(intent, SetupIntent):
-        return []
-    types = intent.types()
+    types = intent.payment_method_types if isinstance(intent, SetupIntent) else intent.types()
     return [*(TEST_METHODS if "card" in types else ()), *([PAYPAL] if PAYPAL in types else ())]
 
 
@@ -90,7 +90,8 @@ def _forms(intent: Intent) -> str:
     forms = _FORM.format(name=name, secret=secret) if _to_approve(intent) else ""
     if choices := _choices(intent):
         options = "".join(f"<option>{escape(choice)}</option>" for choice in choices)
-        forms += _CHOICE.format(name=name, secret=secret, options=options)
+        verb = "Save" if isinstance(intent, SetupIntent) else "Pay with"
+        forms += _CHOICE.format(name=name, secret=secret, options=options, verb=verb)
     return forms
 
 
@@ -112,7 +113,8 @@ def _verdict(world: World, intent: Intent, decide: Callable[[World, Intent], Int
     try:
         intent = decide(world, intent)
     except ApiError as error:
-        return _page("Not paid", f"<p>{escape(str(error))}</p>{_forms(world.intents.get(intent.id, intent))}")
+        now: Intent = world.intents.get(intent.id) or world.setups[intent.id]
+        return _page("Refused", f"<p>{escape(str(error))}</p>{_forms(now)}")
     if intent.status == states.REQUIRES_ACTION:
         return _page(_question(intent), _forms(intent))
     inside = f"<p>It is now {escape(intent.status)}.</p>"
@@ -122,10 +124,10 @@ def _verdict(world: World, intent: Intent, decide: Callable[[World, Intent], Int
 
 
 def _pay(world: World, intent: Intent, *, choice: str) -> Intent:
-    """A new test card, or a new PayPal account, pays with the customer there."""
-    if isinstance(intent, SetupIntent):
-        raise TypeError("the page offers a SetupIntent no methods")
+    """A new test card, or a new PayPal account, pays with the customer there, or is saved."""
     method = methods.new_paypal(world) if choice == PAYPAL else methods.resolve(world, choice)
+    if isinstance(intent, SetupIntent):
+        return setups.save(world, intent, method)
     intents.check_method(intent, method)
     return confirming.execute(world, intent, Attempt(method, off_session=False, cause=Cause(None, intent.key)))
 

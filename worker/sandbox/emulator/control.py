@@ -1,4 +1,4 @@
-"""The control plane under /_emulator/: clock, seeds, scripts, faults, limits, journal; JSON, no password.
+"""The control plane under /_emulator/: clock, seeds, scripts, disputes, faults, limits, journal; JSON, no password.
 
 It does what Stripe has no API for, so nothing of the product may call it; tests and the demo do.
 """
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from worker.sandbox.emulator import methods, refunds, seeding
+from worker.sandbox.emulator import disputes, methods, refunds, seeding
 from worker.sandbox.emulator.dials import Dials
 from worker.sandbox.emulator.endpoints import NAMES
 from worker.sandbox.emulator.errors import MISSING, ApiError
@@ -40,6 +40,10 @@ class Control:
             ("PUT", "refund_scripts/"): self._refund_script,
             ("POST", "cards/update"): self._update_card,
             ("POST", "agreements/cancel"): self._cancel_agreement,
+            ("POST", "disputes"): self._open_dispute,
+            ("POST", "disputes/close"): self._close_dispute,
+            ("GET", "events"): self._events,
+            ("PUT", "events"): self._withhold_events,
             ("GET", "faults"): self._faults,
             ("POST", "faults"): self._arm,
             ("DELETE", "faults"): self._disarm,
@@ -118,6 +122,29 @@ class Control:
         if not methods.end_agreement(self._world, method):
             raise ValueError(f"{name} has no active agreement")
         return {"payment_method": name, "mandate": method.mandate, "status": "inactive"}
+
+    def _open_dispute(self, _name: str, given: Json) -> Json:
+        match given:
+            case {"payment_intent": str(intent), **rest} if not set(rest) - {"reason"}:
+                reason = str(rest.get("reason", "fraudulent"))
+            case _:
+                raise ValueError("give a payment_intent, and a reason if it is not fraudulent")
+        return disputes.open_one(self._world, intent=intent, reason=reason).shown()
+
+    def _close_dispute(self, name: str, given: Json) -> Json:
+        return disputes.close(self._world, name, status=str(given.get("status"))).shown()
+
+    def _events(self, _name: str, _given: Json) -> Json:
+        log = self._world.events
+        return {"withheld": log.withholds, "count": log.withheld}
+
+    def _withhold_events(self, name: str, given: Json) -> Json:
+        match given:
+            case {"withheld": bool(withheld), **rest} if not rest:
+                self._world.events.withholds = withheld
+            case _:
+                raise ValueError("withheld is true or false")
+        return self._events(name, given)
 
     def _faults(self, _name: str, _given: Json) -> Json:
         return {"faults": [fault.shown() for fault in self._dials.faults.armed]}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from worker.sandbox.emulator import customers, intents, methods, refunds, setups
+from worker.sandbox.emulator import customers, disputes, intents, methods, refunds, setups
 from worker.sandbox.emulator.call import Call
 from worker.sandbox.emulator.errors import MISSING, ApiError
 from worker.sandbox.emulator.params import (
@@ -196,7 +196,7 @@ _CREATE_REFUND = Spec(
     },
     frozenset({"currency", "customer", "instructions_email", "origin", "refund_application_fee", "reverse_transfer"}),
 )
-_REFUNDS = Spec({**PAGING, "charge": text, "payment_intent": text, "created": span})
+_OF_CHARGES = Spec({**PAGING, "charge": text, "payment_intent": text, "created": span})
 _EVENTS = Spec({**PAGING, "created": span, "type": text, "types": names}, frozenset({"delivery_success"}))
 
 # (method, resource, "" for the collection, "id" for a member, or the verb after the member's id)
@@ -272,7 +272,9 @@ _route("POST", "payment_intents", "cancel", Endpoint("payment_intents.cancel", i
 
 _route("POST", "refunds", "", Endpoint("refunds.create", refunds.create, _CREATE_REFUND))
 _route("GET", "refunds", "id", Endpoint("refunds.retrieve", refunds.retrieve, _PLAIN))
-_route("GET", "refunds", "", Endpoint("refunds.list", refunds.list_refunds, _REFUNDS))
+_route("GET", "refunds", "", Endpoint("refunds.list", refunds.list_refunds, _OF_CHARGES))
+_route("GET", "disputes", "id", Endpoint("disputes.retrieve", disputes.retrieve, _PLAIN))
+_route("GET", "disputes", "", Endpoint("disputes.list", disputes.list_disputes, _OF_CHARGES))
 
 _COLLECTION, _MEMBER, _VERB = 3, 4, 5  # pieces of /v1/resource, /v1/resource/id, /v1/resource/id/verb
 

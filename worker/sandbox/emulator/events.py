@@ -52,16 +52,21 @@ class Event:
 
 
 class EventLog:
-    """All events of the last 30 days."""
+    """All events of the last 30 days but those that were withheld."""
 
     def __init__(self) -> None:
+        self.withholds = False
+        self.withheld = 0
         self._events: dict[str, Event] = {}
         self._all = Shelf()
         self._by_type: dict[str, Shelf] = {}
         self._since_pruning = 0
 
     def add(self, event: Event) -> None:
-        """Keep a new event, and now and then drop the old ones."""
+        """Keep a new event, and now and then drop the old ones; while it withholds, the event is lost for ever."""
+        if self.withholds:
+            self.withheld += 1
+            return
         self._events[event.id] = event
         self._all.add(event.id, number=event.number, created=event.created)
         by_type = self._by_type.setdefault(event.type, Shelf())

@@ -11,6 +11,7 @@ _REFERENCES = {
         "customer": "customers",
         "payment_intent": "payment_intents",
     },
+    "disputes": {"charge": "charges", "payment_intent": "payment_intents"},
     "mandates": {"payment_method": "payment_methods"},
     "payment_intents": {
         "customer": "customers",

@@ -1,24 +1,26 @@
-"""The emulator's own truth: charges and refunds that really happened, and confirmations that were executed."""
+"""The emulator's own truth: charges, refunds and disputes that happened, and confirmations that were executed."""
 
 import json
 from collections import Counter
 from pathlib import Path
 from typing import Any, TextIO
 
+from worker.sandbox.emulator.dispute import WON
 from worker.sandbox.emulator.refund import FAILED
 
 
 class Journal:
-    """What happened, in memory; charges and refunds also go to a JSONL file, if a path is given, each flushed.
+    """What happened, in memory; all but confirmations also goes to a JSONL file, if a path is given, each flushed.
 
-    In the file a charge's line has no `kind`; a refund's has `"kind": "refund"`, and it has one line for every
-    status it came to. In memory a refund is one entry, with its status of now.
+    In the file a charge's line has no `kind`; a refund's and a dispute's have `"kind": "refund"` or `"dispute"`, and
+    one line for every status it came to. In memory each is one entry, with its status of now.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self.charges: list[dict[str, Any]] = []
         self.attempts: list[dict[str, Any]] = []
         self._refunds: dict[str, dict[str, Any]] = {}
+        self._disputes: dict[str, dict[str, Any]] = {}
         self._totals: Counter[str] = Counter()
         self._file: TextIO | None = None if path is None else path.open("a", encoding="utf-8")
 
@@ -40,16 +42,28 @@ class Journal:
         self._totals[line["currency"]] += taken - takes
         self._write(line)
 
+    def dispute(self, **entry: Any) -> None:
+        """Write down a dispute's status: `created` is when it was opened, `changed` when it got the status."""
+        before = self._disputes.get(entry["dispute"])
+        sequence = len(self._disputes) + 1 if before is None else before["sequence"]
+        line = {"kind": "dispute", "sequence": sequence, **entry}
+        self._disputes[entry["dispute"]] = line
+        if before is None:
+            self._totals[line["currency"]] -= line["amount"]
+        elif line["status"] == WON:
+            self._totals[line["currency"]] += line["amount"]
+        self._write(line)
+
     def attempt(self, **entry: Any) -> None:
         """Write down that a confirmation was executed, whatever came of it."""
         self.attempts.append({"sequence": len(self.attempts) + 1, **entry})
 
     def totals(self) -> dict[str, int]:
-        """The sums of all charges less refunds that have not failed, by currency, in minor units."""
+        """The sums of all charges less refunds that have not failed and disputes that are not won, in minor units."""
         return dict(self._totals)
 
     def read(self, *, low: float, high: float) -> dict[str, Any]:
-        """The charges and refunds made at `low <= created < high`, with counts and sums by currency.
+        """The charges, refunds and disputes made at `low <= created < high`, with counts and sums by currency.
 
         The sums of refunds are by status too, since only those that succeeded paid anything out.
         """
@@ -65,6 +79,7 @@ class Journal:
             "refunds": refunds,
             "refund_count": len(refunds),
             "refund_totals": {status: _sums(lines) for status, lines in sorted(by_status.items())},
+            "disputes": [line for line in self._disputes.values() if low <= line["created"] < high],
         }
 
     def close(self) -> None:

@@ -181,6 +181,7 @@ class Charge:
     failure_code: str | None = None
     failure_message: str | None = None
     amount_refunded: int = 0  # by refunds that have not failed
+    disputed: bool = False  # stays, however the dispute ended
 
     def shown(self) -> Json:
         """The object as the API shows it."""
@@ -203,7 +204,7 @@ class Charge:
             "currency": self.currency,
             "customer": self.customer,
             "description": self.description,
-            "disputed": False,
+            "disputed": self.disputed,
             "failure_balance_transaction": None,
             "failure_code": self.failure_code,
             "failure_message": self.failure_message,

@@ -4,11 +4,12 @@ from functools import partial
 from typing import Any
 
 from worker.sandbox.emulator.call import Call
+from worker.sandbox.emulator.dispute import WON
 from worker.sandbox.emulator.errors import ApiError, invalid, refused
 from worker.sandbox.emulator.objects import Charge, changed
 from worker.sandbox.emulator.outcomes import MoneyBack, parse_refund
 from worker.sandbox.emulator.refund import FAILED, SUCCEEDED, Refund
-from worker.sandbox.emulator.shelf import Shelf, listing, page
+from worker.sandbox.emulator.shelf import listing, page
 from worker.sandbox.emulator.world import NOBODY, World
 
 PAYPAL_DAYS = 180
@@ -57,21 +58,12 @@ def retrieve(world: World, call: Call) -> dict[str, Any]:
 
 def list_refunds(world: World, call: Call) -> dict[str, Any]:
     """GET /v1/refunds, newest first, by charge, PaymentIntent and time of creation; never by metadata."""
-    given = call.params
-    shelf = world.all_refunds
-    if "charge" in given:
-        charge = world.charge(given["charge"], param="charge")
-        shelf = world.refunds_of.get(charge.id, Shelf())
-        if given.get("payment_intent", charge.payment_intent) != charge.payment_intent:
-            shelf = Shelf()
-    elif "payment_intent" in given:
-        intent = world.intent(given["payment_intent"], param="payment_intent")
-        shelf = world.refunds_of.get(intent.latest_charge or "", Shelf())
+    shelf = world.shelf_of_charge(call.params, world.all_refunds, world.refunds_of)
 
     def number_of(name: str) -> int | None:
         return world.refunds[name].number if name in world.refunds else None
 
-    ids, more = page([shelf], given, number_of, what="refund")
+    ids, more = page([shelf], call.params, number_of, what="refund")
     return listing("/v1/refunds", [world.refunds[name].shown() for name in ids], more=more)
 
 
@@ -108,6 +100,9 @@ def _amount(world: World, charge: Charge, wanted: int | None) -> int:
     left = charge.amount - charge.amount_refunded
     if left == 0:
         raise refused(f"Charge {charge.id} has already been refunded.", code="charge_already_refunded")
+    dispute = world.dispute_of(charge.id)
+    if dispute is not None and dispute.status != WON:
+        raise refused(f"Charge {charge.id} has been charged back; it cannot be refunded.", code="charge_disputed")
     if charge.payment_method.type == "paypal" and world.now() > charge.created + PAYPAL_DAYS * _DAY_S:
         raise refused(
             f"Charge {charge.id} cannot be refunded: PayPal takes refunds up to {PAYPAL_DAYS} days after the payment.",

@@ -12,7 +12,7 @@ from worker.sandbox.emulator.objects import PaymentMethod, SetupIntent, changed
 from worker.sandbox.emulator.outcomes import Challenge, Decline
 from worker.sandbox.emulator.world import World
 
-_CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
+CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 
 
 def create(world: World, call: Call) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def create(world: World, call: Call) -> dict[str, Any]:
 def confirm(world: World, call: Call) -> dict[str, Any]:
     """POST /v1/setup_intents/:id/confirm."""
     setup = find(world, call.target)
-    if setup.status not in _CONFIRMABLE:
+    if setup.status not in CONFIRMABLE:
         raise _unexpected(setup, f"You cannot confirm this SetupIntent because it has a status of {setup.status}.")
     given = call.params
     allowed = checked_types(given)
@@ -70,6 +70,15 @@ def find(world: World, name: str) -> SetupIntent:
     if setup is None:
         raise missing("setupintent", name)
     return setup
+
+
+def save(world: World, setup: SetupIntent, method: PaymentMethod) -> SetupIntent:
+    """The customer gives a method on a page, and consents there to what PayPal wants a consent for.
+
+    Raises:
+        ApiError: it is refused, or belongs to somebody else.
+    """
+    return _confirm(world, changed(setup, payment_method=method.id, consented=True), Cause())
 
 
 def approve(world: World, setup: SetupIntent) -> SetupIntent:

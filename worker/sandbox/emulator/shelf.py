@@ -28,6 +28,10 @@ class Shelf:
         self._createds.append(created)
         self._ids.append(name)
 
+    def newest(self) -> str:
+        """The id that was added last."""
+        return self._ids[-1]
+
     def drop_before(self, created: int) -> list[str]:
         """Forget the oldest ids made before `created`, and name them."""
         cut = 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from worker.sandbox.emulator.clock import Clock
+from worker.sandbox.emulator.dispute import Dispute
 from worker.sandbox.emulator.errors import missing
 from worker.sandbox.emulator.events import Cause, Event, EventLog
 from worker.sandbox.emulator.intent import PaymentIntent
@@ -52,6 +53,9 @@ class World:
         self.refunds: dict[str, Refund] = {}
         self.all_refunds = Shelf()
         self.refunds_of: dict[str, Shelf] = {}  # by charge
+        self.disputes: dict[str, Dispute] = {}
+        self.all_disputes = Shelf()
+        self.disputes_of: dict[str, Shelf] = {}  # by charge
         self.events = EventLog()
         self._run = secrets.token_hex(4)  # ids of two runs never meet
         self._numbers = itertools.count(1)
@@ -102,6 +106,29 @@ class World:
         for shelf in (self.all_refunds, self.refunds_of.setdefault(refund.charge, Shelf())):
             shelf.add(refund.id, number=refund.number, created=refund.created)
 
+    def keep_dispute(self, dispute: Dispute) -> None:
+        """Keep a new dispute and put it on its lists."""
+        self.disputes[dispute.id] = dispute
+        for shelf in (self.all_disputes, self.disputes_of.setdefault(dispute.charge, Shelf())):
+            shelf.add(dispute.id, number=dispute.number, created=dispute.created)
+
+    def dispute_of(self, charge: str) -> Dispute | None:
+        """The newest dispute of a charge, if there is any."""
+        shelf = self.disputes_of.get(charge)
+        return None if shelf is None else self.disputes[shelf.newest()]
+
+    def shelf_of_charge(self, given: dict[str, Any], everything: Shelf, by_charge: dict[str, Shelf]) -> Shelf:
+        """The list that the filters `charge` and `payment_intent` leave. Raises ApiError for what does not exist."""
+        if "charge" in given:
+            charge = self.charge(given["charge"], param="charge")
+            if given.get("payment_intent", charge.payment_intent) != charge.payment_intent:
+                return Shelf()
+            return by_charge.get(charge.id, Shelf())
+        if "payment_intent" in given:
+            intent = self.intent(given["payment_intent"], param="payment_intent")
+            return by_charge.get(intent.latest_charge or "", Shelf())
+        return everything
+
     def later(self, seconds: float, then: Callable[[int], None]) -> None:
         """Let something happen after so many seconds of the emulator's clock."""
         heapq.heappush(self._due, Due(self.clock.now_s() + seconds, self.number(), then))
@@ -145,6 +172,13 @@ class World:
         found = self.refunds.get(name)
         if found is None:
             raise missing("refund", name)
+        return found
+
+    def dispute(self, name: str) -> Dispute:
+        """A dispute, or ApiError."""
+        found = self.disputes.get(name)
+        if found is None:
+            raise missing("dispute", name)
         return found
 
     def find(self, name: str) -> Shown | None:
