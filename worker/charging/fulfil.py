@@ -22,6 +22,15 @@ from worker.store import operations, orders, refunds, settlement
 from worker.store.mails import NewMail
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When orders are carried out, and the run that what they cause belongs to; none makes runs of their own."""
+
+    now: datetime
+    today: date
+    root_run_id: int | None = None
+
+
 @dataclass
 class Carried:
     """What became of a set of paid orders: those that took effect, mails, and the items to ring for."""
@@ -31,21 +40,20 @@ class Carried:
     items: list[int] = field(default_factory=list)
 
 
-def carry_out(
-    connection: Connection, runtime: Runtime, ids: Sequence[int], *, now: datetime, today: date, root_run_id: int | None
-) -> Carried:
+def carry_out(connection: Connection, runtime: Runtime, ids: Sequence[int], moment: Moment) -> Carried:
     """Carry out orders that have just been paid, each by itself; their accounts are locked."""
     done = Carried()
+    today = moment.today
     for charge_id in ids:
         row = orders.paid_order(connection, charge_id)
         verdict, why = fulfilment.decide(_ordered(row), _present(row), today=today)
         if verdict is Fulfilment.RETURN:
-            _return(connection, runtime, row, why, done, now=now, today=today, root_run_id=root_run_id)
+            _return(connection, runtime, row, why, done, moment)
             continue
         if verdict is Fulfilment.FROM_TODAY:
             ends_on = term_start(today, Interval(row.interval), 1)
             orders.redate(connection, charge_id, starts_on=today, ends_on=ends_on)
-        _take_effect(connection, row, now=now, today=today)
+        _take_effect(connection, row, moment)
         done.fulfilled.append(charge_id)
     return done
 
@@ -69,28 +77,18 @@ def _present(row: Row[Any]) -> Present:
     )
 
 
-def _take_effect(connection: Connection, row: Row[Any], *, now: datetime, today: date) -> None:
+def _take_effect(connection: Connection, row: Row[Any], moment: Moment) -> None:
     if row.buys_term:
         orders.cut_terms(connection, row.id)
-        settlement.begin_terms(connection, [row.id], [row.subscription_id], now=now)
+        settlement.begin_terms(connection, [row.id], [row.subscription_id], now=moment.now)
     else:
-        settlement.bring_configurations(connection, [row.id], now=now)
+        settlement.bring_configurations(connection, [row.id], now=moment.now)
         settlement.carry(connection, [row.id])
-    orders.take_effect(connection, row.id, now=now, today=today)
+    orders.take_effect(connection, row.id, now=moment.now, today=moment.today)
 
 
-def _return(
-    connection: Connection,
-    runtime: Runtime,
-    row: Row[Any],
-    why: str,
-    done: Carried,
-    *,
-    now: datetime,
-    today: date,
-    root_run_id: int | None,
-) -> None:
-    orders.mark_returned(connection, row.id, now=now)
+def _return(connection: Connection, runtime: Runtime, row: Row[Any], why: str, done: Carried, moment: Moment) -> None:
+    orders.mark_returned(connection, row.id, now=moment.now)
     settlement.return_taken(connection, [row.id])
     operations.write_audit(
         connection,
@@ -108,15 +106,15 @@ def _return(
         subscription_id=row.subscription_id,
         currency=row.currency,
         amount_minor=row.amount_minor,
-        today=today,
+        today=moment.today,
         because=why,
     )
     done.items += ring(
         connection,
         job="pay_refunds",
         items=in_items(payouts, size=len(payouts), claims=Claimed.PAYOUTS, prefix="payouts"),
-        business_date=today,
-        root_run_id=root_run_id,
+        business_date=moment.today,
+        root_run_id=moment.root_run_id,
         by="charging",
     )
     done.mails.append(

@@ -16,8 +16,7 @@ from worker.charging.letters import NO_METHOD_CODE
 from worker.charging.outcomes import Step, Verdict, of_confirmation, of_reading
 from worker.charging.price import price_planned
 from worker.charging.recover import recover
-from worker.charging.settle import settle
-from worker.charging.waiting import ORDER_PAUSES
+from worker.charging.settle import ORDER_PAUSE_FIRST, settle
 from worker.charging.withdraw import withdraw
 from worker.errors import UnreachableError
 from worker.gateways.answers import Answer, AnswerKind
@@ -62,7 +61,7 @@ def _micro_batch(runtime: Runtime, lease: Lease, ids: Sequence[int]) -> Counter[
     clock = runtime.clock
     with boundary.transaction(runtime.engine, "charging.begin") as connection:
         fence(connection, lease)
-        attempts.set_intents(connection, created, look_at=clock.now() + ORDER_PAUSES[0])
+        attempts.set_intents(connection, created, look_at=clock.now() + ORDER_PAUSE_FIRST)
         charges.park(connection, refused, now=clock.now())
         unwanted = attempts.withdraw_unwanted(connection, ids, item=lease.item_id)
         methodless = attempts.without_method(connection, ids, item=lease.item_id, today=clock.today())

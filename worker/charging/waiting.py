@@ -7,16 +7,19 @@ order is read every minute at first, when nearly all of them are paid, and seldo
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row
 
 from worker import boundary
 from worker.charging.outcomes import Step, Verdict, of_reading
-from worker.charging.settle import settle
+from worker.charging.settle import ORDER_PAUSE_FIRST, settle
 from worker.queue.items import Lease, fence
 from worker.runtime import Runtime
 from worker.store import attempts
 
-ORDER_PAUSES = (timedelta(minutes=1),) * 60
-"""Between two reads of an order during its first hour."""
+ORDER_READS_OFTEN = 60
+"""So many reads are `ORDER_PAUSE_FIRST` apart, then `ORDER_PAUSE_MAX`."""
 ORDER_PAUSE_MAX = timedelta(minutes=10)
 _NEWS = frozenset({Step.SUCCEED, Step.PROCESS, Step.GIVE_UP})
 
@@ -36,13 +39,13 @@ def look(runtime: Runtime, lease: Lease, ids: Sequence[int]) -> Counter[str]:
     return counts
 
 
-def _look_again(runtime: Runtime, lease: Lease, still: Sequence[Verdict], rows: Sequence[object]) -> None:
-    looked = {getattr(row, "id"): getattr(row, "checks") for row in rows}  # noqa: B009 - rows of SQLAlchemy are untyped
+def _look_again(runtime: Runtime, lease: Lease, still: Sequence[Verdict], rows: Sequence[Row[Any]]) -> None:
+    looked = {row.id: row.checks for row in rows}
     now = runtime.clock.now()
     again: list[dict[str, object]] = []
     for verdict in still:
         done = looked[verdict.charge_id]
-        pause = ORDER_PAUSES[done] if done < len(ORDER_PAUSES) else ORDER_PAUSE_MAX
+        pause = ORDER_PAUSE_FIRST if done < ORDER_READS_OFTEN else ORDER_PAUSE_MAX
         again.append({"id": verdict.charge_id, "check_after": (now + pause).isoformat(), "checks": done + 1})
     with boundary.transaction(runtime.engine, "waiting.again") as connection:
         fence(connection, lease)

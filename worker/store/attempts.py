@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import bindparam
 
-from worker.store.claims import FREE, USABLE
+from worker.store.claims import FREE, UNDISPUTED, USABLE
 
 _TO_CREATE = text("""
     SELECT c.id, c.uid, c.amount_minor, c.subscription_id, c.currency, a.provider_customer, a.external_id,
@@ -75,8 +75,10 @@ _BEGIN = text(f"""
         JOIN payment_methods m ON {USABLE}
         WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.parked_at IS NULL AND c.provider_intent IS NOT NULL
           AND c.payer <> 'page'
+          AND {UNDISPUTED.format(account="c.account_id")}
           AND (c.state = 'created'
-               OR c.state = 'declined' AND c.purpose = 'renewal' AND (c.next_try_on <= :today OR m.id IS DISTINCT FROM c.last_method_id))
+               OR c.state = 'declined' AND c.purpose = 'renewal'
+                  AND (c.next_try_on <= :today OR m.id IS DISTINCT FROM c.last_method_id))
         FOR UPDATE OF c FOR SHARE OF s
     ), begun AS (
         INSERT INTO attempts (charge_id, number, payment_method_id, request, sent_on, sent_at)

@@ -10,11 +10,12 @@ from sqlalchemy.sql import bindparam
 
 from worker.billing.holdings import Holdings
 from worker.store import configurations
-from worker.store.claims import FREE, USABLE
+from worker.store.claims import FREE, UNDISPUTED, USABLE
 from worker.store.configurations import PURSE, SCHEDULED
 
-_PLAN_RENEWALS = text("""
-    INSERT INTO charges (account_id, subscription_id, purpose, term_number, business_date, first_declined_on, suspends_on)
+_PLAN_RENEWALS = text(f"""
+    INSERT INTO charges (account_id, subscription_id, purpose, term_number, business_date, first_declined_on,
+                         suspends_on)
     SELECT s.account_id, s.id, 'renewal', s.term_number + 1, :date, before.first_declined_on, before.suspends_on
     FROM subscriptions s
     LEFT JOIN LATERAL (
@@ -24,9 +25,9 @@ _PLAN_RENEWALS = text("""
         ORDER BY o.id DESC LIMIT 1
     ) before ON true
     WHERE s.status IN ('active', 'past_due') AND s.auto_renew AND s.paid_until <= :date
-      AND (cast(:only AS bigint) IS NULL OR s.id = :only)
+      AND (cast(:only AS bigint) IS NULL OR s.id = :only) AND {UNDISPUTED.format(account="s.account_id")}
     ON CONFLICT DO NOTHING
-""")
+""")  # noqa: S608 - no value is put into the text
 
 
 def plan_renewals(connection: Connection, *, business_date: date, only: int | None) -> int:
@@ -45,7 +46,7 @@ _DUE = text(f"""
            OR c.state = 'declined' AND s.auto_renew AND (
                c.next_try_on <= :today
                OR EXISTS (SELECT 1 FROM payment_methods m WHERE {USABLE} AND m.id IS DISTINCT FROM c.last_method_id)))
-      AND {FREE.format(alias="c")}
+      AND {FREE.format(alias="c")} AND {UNDISPUTED.format(account="c.account_id")}
     ORDER BY c.id FOR UPDATE OF c SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
 

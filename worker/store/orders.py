@@ -22,7 +22,7 @@ _BASIS = text(f"""
            f.id AS configuration_id, f.package, f.interval, f.conversation_block, f.agent_lots, f.block_lots,
            f.currency AS bought_in, t.number AS paid_number, t.starts_on, t.ends_on,
            sold.id AS sold_by, sold.frozen AS sold, sold.buys_term AS sold_term, sold.goodwill_minor AS sold_goodwill,
-           m.id AS method_id, {SCHEDULED},
+           m.id AS method_id, cast(:currency AS text) AS pay_in, {SCHEDULED},
            (SELECT coalesce(sum(e.amount_minor), 0)::bigint FROM credit_entries e
             WHERE e.account_id = a.id AND e.currency = :currency AND NOT (e.kind = 'used' AND e.charge_id IN (
                 SELECT id FROM charges WHERE account_id = a.id AND state NOT IN {_OPEN}))) AS credit_minor,
