@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from worker import boundary
-from worker.billing.states import DeclineKind, Payer, Purpose
+from worker.billing.states import DeclineKind, Purpose
 from worker.charging.letters import NO_METHOD_CODE
 from worker.charging.outcomes import Step, Verdict, of_confirmation, of_reading
 from worker.charging.price import price_planned
@@ -99,7 +99,8 @@ def _create(
                 currency=row.currency,
                 customer=row.provider_customer,
                 metadata={"charge": str(row.uid), "account": row.external_id, "term": str(row.term_number)},
-                save_method=row.payer == Payer.PAGE,
+                # also of a saved one: if it is declined, the customer may pay with another one on the page
+                save_method=row.purpose != Purpose.RENEWAL,
             )
             for row in rows
         ]

@@ -7,6 +7,7 @@ this process ends.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from worker.charging.fulfil import Moment, carry_out
 from worker.charging.letters import Rung
 from worker.charging.pipeline import charge
 from worker.charging.price import frozen, frozen_lines, frozen_vat
+from worker.desk.customers_at_provider import ensure_customer
 from worker.desk.offer import Offer
 from worker.desk.open_payments import LATER, begin_withdrawing, carry_out_withdrawing
 from worker.desk.order_state import order_shown
@@ -58,10 +60,12 @@ def order(
     ask = Ask(caller, "order", request_id, {"quote": quote, "payer": payer.value}, reason)
     with noted(runtime, ask):
         uid = _uid(quote)
-        made, before = _prepare(runtime, ask, uid)
+        ready = _prepare(runtime, ask, uid)
+        before = ready.before
         if before is None:
-            carry_out_withdrawing(runtime, made)
-            _demand_customer(runtime, ask)
+            carry_out_withdrawing(runtime, ready.withdrawing)
+            if ready.costs:
+                ensure_customer(runtime, ready.account)
             begun: list[int] = []
             before = perform(runtime, ask, partial(_confirm, runtime, uid, payer, begun))
             _charge_now(runtime, begun)
@@ -75,17 +79,28 @@ def _uid(quote: str) -> UUID:
         raise ActRefusedError("no_quote", "that is no quote: ask for one first") from None
 
 
-def _prepare(runtime: Runtime, ask: Ask, uid: UUID) -> tuple[list[int], Done | None]:
-    """Begin to cancel what the order replaces; returns the items that do it, or the kept result."""
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What stands before an order: the items that cancel what it replaces, or the kept result of an equal request."""
+
+    account: int
+    withdrawing: Sequence[int] = ()
+    costs: bool = False
+    before: Done | None = None
+
+
+def _prepare(runtime: Runtime, ask: Ask, uid: UUID) -> _Ready:
+    """Hold the quote against the account, and begin to cancel what the order replaces."""
     with boundary.transaction(runtime.engine, "desk.order.prepare") as connection:
         account = account_of(connection, ask, lock=True)
         before = done_before(connection, ask, account)
         if before is not None:
-            return [], before
+            return _Ready(account, before=before)
         quoted = _valid_quote(runtime, connection, account, uid)
         offer, _ = _offer_as_quoted(runtime, connection, account, quoted)
         replaced = _replaced(orders.lock_open_charges(connection, account), quoted, offer)
-        return begin_withdrawing(runtime, connection, replaced), None
+        made = begin_withdrawing(runtime, connection, replaced)
+        return _Ready(account, made, costs=offer.sale.to_charge_minor > 0)
 
 
 def _valid_quote(runtime: Runtime, connection: Connection, account: int, uid: UUID) -> Row[Any]:
@@ -125,13 +140,6 @@ def _replaced(open_charges: Sequence[Row[Any]], quoted: Row[Any], offer: Offer) 
         if one.purpose == Purpose.RENEWAL and not offer.buys_term:
             raise ActRefusedError("payment_under_way", LATER)
     return list(open_charges)
-
-
-def _demand_customer(runtime: Runtime, ask: Ask) -> None:
-    """Make the customer at the provider if there is none; outside any transaction."""
-    from worker.desk.customers_at_provider import ensure_customer
-
-    ensure_customer(runtime, ask.caller.account_external_id)
 
 
 def _confirm(
