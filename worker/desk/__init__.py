@@ -5,6 +5,7 @@ plain_text        what may stand in a name, an address or a note
 renewal           renewal on and off
 payment_methods   attach, use, remove
 billing_details   versions of name, address, e-mail, VAT number
+vat_number        one form for VAT numbers, and their checksum
 invoice_note      the customer's own words on invoices
 my_package        what an account page shows
 to_free           back to Free, by support
