@@ -76,7 +76,7 @@ REFUSED: list[tuple[str, dict[str, Any], Try, str, str]] = [
     ("unknown method", {}, method(attach_method, "pm_nowhere"), "method_unknown", "enter it again"),
     ("a card's number", {}, method(attach_method, "4242424242424242"), "method_id", "give the provider's"),
     ("a path for a method", {}, method(attach_method, "pm_/../x"), "method_id", "give the provider's"),
-    ("nobody there", {"provider_customer": None}, attach("visa"), "no_customer", "contact support"),
+    ("nobody there", {"provider_customer": None}, attach("visa"), "no_customer", "enter the method on its page first"),
     ("use of what is not there", {}, method(use_method, "pm_nowhere"), "no_such_method", "add it first"),
     ("removal of what is not there", {}, method(remove_method, "pm_nowhere"), "no_such_method", "add it first"),
     ("no name", {}, details(company=" "), "missing", "please fill it in"),
