@@ -4,9 +4,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.support.house import House
-from tests.support.shopping import buy, credit_of, entitled, newcomer, ordered, pay_on_page, quoted, wish
-from tests.support.stories import charge_of, customer, minute
+from tests.support.house import API_KEY, House
+from tests.support.shopping import buy, credit_of, entitled, intent_of, newcomer, ordered, pay_on_page, quoted, wish
+from tests.support.stories import charge_of, customer, minute, status_of
 from worker.billing.states import Payer
 from worker.errors import ActRefusedError
 
@@ -219,3 +219,40 @@ def test_R4_late_money_for_a_change_of_an_ended_term_goes_back_by_itself(house: 
     assert refund["total_minor"] == shown["to_pay_minor"]
     assert entitled(house, "shop")["agents"] == 3
     assert ("order_returned", "charge:1:returned") in house.mails()
+
+
+def test_R6_a_payment_that_processes_is_followed_until_it_ends(house: House) -> None:
+    newcomer(house, "shop", "processing:succeeded:600")
+    shown = quoted(house, "shop", STANDARD)
+    assert ordered(house, "shop", shown["quote"])["outcome"] == "pending"
+    minute(house, minutes=2)
+    assert house.fetch("SELECT state FROM charges") == [{"state": "processing"}]
+    assert entitled(house, "shop")["status"] == "free"
+    house.wait(minutes=10)
+    minute(house, minutes=2)
+    assert entitled(house, "shop")["status"] == "active"
+
+
+def test_R8c_a_purchase_that_the_bank_wants_confirmed_waits_for_its_customer(house: House) -> None:
+    newcomer(house, "shop", "authentication_required")
+    shown = quoted(house, "shop", STANDARD)
+    result = ordered(house, "shop", shown["quote"])
+    assert result["outcome"] == "waiting"
+    house.emulator.approve_at_bank(intent_of(house, "shop"), api_key=API_KEY)
+    minute(house, minutes=2)
+    assert entitled(house, "shop")["status"] == "active"
+    assert house.mails()[0][0] == "invoice_issued"
+
+
+def test_R12d_an_order_that_is_not_paid_buys_no_time(house: House) -> None:
+    of = customer(house, "insufficient_funds", external_id="shop")
+    house.run("renew")
+    first_day = house.clock.today()
+    for day in range(1, 8):
+        house.go_to(first_day + day * DAY)
+        shown = quoted(house, "shop", wish(agents=1))
+        assert ordered(house, "shop", shown["quote"])["outcome"] == "declined"
+        house.run("renew")
+        house.run("suspend")
+    assert status_of(house, of) == "suspended"
+    assert house.emulator.journal() == []

@@ -29,6 +29,8 @@ PROCESSING_CHECK = timedelta(hours=6)
 """A payment that processes is told of by events; this is how long we trust them before we read."""
 UNKNOWN_PAUSES = (timedelta(seconds=20), timedelta(seconds=40), timedelta(minutes=1), timedelta(minutes=5))
 UNKNOWN_PAUSE_MAX = timedelta(minutes=30)
+REPLACED = "replaced"
+"""Prefix of the keys of items that cancel what an order at the desk takes the place of."""
 ORDER_PAUSE_FIRST = timedelta(minutes=1)
 """After so long an order that waits for its customer is read for the first time."""
 UNKNOWN_CHECKS_MAX = 100
@@ -91,7 +93,14 @@ def _settle(
         )
         stepping = [v for v in (*by_step[Step.STEP_BACK], *by_step[Step.PARK]) if v.reason != AMOUNT_DIFFERS]
         settlement.step_back(connection, [v.charge_id for v in stepping])
-        mails += give_up(connection, [v.charge_id for v in by_step[Step.GIVE_UP]], runtime, today=today, now=now)
+        mails += give_up(
+            connection,
+            [v.charge_id for v in by_step[Step.GIVE_UP]],
+            runtime,
+            today=today,
+            now=now,
+            replaced=lease.key.startswith(REPLACED),
+        )
         charges.park(
             connection,
             list(_parked(by_step[Step.PARK], [*by_step[Step.UNKNOWN], *by_step[Step.CANCEL_AGAIN]], checks)),

@@ -12,12 +12,12 @@ from worker.store.mails import NewMail
 
 
 def give_up(
-    connection: Connection, charge_ids: Sequence[int], runtime: Runtime, *, today: date, now: datetime
+    connection: Connection, charge_ids: Sequence[int], runtime: Runtime, *, today: date, now: datetime, replaced: bool
 ) -> list[NewMail]:
     """The provider has cancelled for certain. Where the schedule had run out or renewal is off, the service ends."""
     if not charge_ids:
         return []
-    rows = settlement.cancelled(connection, charge_ids, today=today)
+    rows = settlement.cancelled(connection, charge_ids, today=today, replaced=replaced)
     over = [
         row.subscription_id
         for row in rows

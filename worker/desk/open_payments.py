@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from worker.charging.outcomes import Step
+from worker.charging.settle import REPLACED
 from worker.charging.withdraw import withdraw
 from worker.errors import ActRefusedError
 from worker.queue import items
@@ -35,7 +36,7 @@ def begin_withdrawing(runtime: Runtime, connection: Connection, charges: Sequenc
     return ring(
         connection,
         job="renew",
-        items=in_items(to_cancel, size=len(to_cancel), claims=Claimed.CHARGES, prefix="charges"),
+        items=in_items(to_cancel, size=len(to_cancel), claims=Claimed.CHARGES, prefix=REPLACED),
         business_date=runtime.clock.today(),
         root_run_id=None,
         by="desk",

@@ -60,7 +60,8 @@ _STANDING = text(f"""
     LEFT JOIN terms t ON t.subscription_id = s.id AND t.number = s.term_number
     LEFT JOIN payment_methods m ON m.account_id = a.id AND m.state = 'in_use'
     LEFT JOIN LATERAL (
-        SELECT * FROM charges WHERE subscription_id = s.id AND state NOT IN ('succeeded', 'failed', 'cancelled')
+        SELECT * FROM charges
+        WHERE subscription_id = s.id AND purpose = 'renewal' AND state NOT IN ('succeeded', 'failed', 'cancelled')
         ORDER BY id DESC LIMIT 1
     ) c ON true
     WHERE a.id = :account
@@ -68,7 +69,7 @@ _STANDING = text(f"""
 
 
 def standing(connection: Connection, account: int) -> Row[Any]:
-    """How the account stands: details, subscription that has not ended, term, method in use, open charge."""
+    """How the account stands: details, subscription that has not ended, term, method in use, open renewal."""
     return connection.execute(_STANDING, {"account": account}).one()
 
 

@@ -196,7 +196,8 @@ def decline(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
 _MOVE = text("""
     UPDATE charges c SET state = v.state, check_after = v.check_after, checks = v.checks
     FROM jsonb_to_recordset(:rows) AS v (id bigint, state text, check_after timestamptz, checks integer)
-    WHERE c.id = v.id AND c.state IN ('confirming', 'unknown', 'processing', 'declined', 'cancelling')
+    WHERE c.id = v.id AND (c.state IN ('confirming', 'unknown', 'processing', 'declined', 'cancelling')
+                           OR c.state = 'created' AND c.purpose <> 'renewal')
 """).bindparams(bindparam("rows", type_=JSONB))
 
 
@@ -227,7 +228,7 @@ def step_back(connection: Connection, ids: Sequence[int]) -> None:
 
 _CANCELLED = text("""
     UPDATE charges c
-    SET state = CASE WHEN s.auto_renew AND c.first_declined_on IS NOT NULL AND c.suspends_on <= :today
+    SET state = CASE WHEN NOT :replaced AND s.auto_renew AND c.first_declined_on IS NOT NULL AND c.suspends_on <= :today
                      THEN 'failed' ELSE 'cancelled' END,
         next_try_on = NULL, check_after = NULL
     FROM subscriptions s
@@ -252,12 +253,14 @@ _RETURN_CREDIT = text("""
 _RETURN_CARRIED = text("UPDATE carried_sums SET into_charge_id = NULL WHERE into_charge_id = ANY(:ids)")
 
 
-def cancelled(connection: Connection, ids: Sequence[int], *, today: date) -> Sequence[Row[Any]]:
+def cancelled(connection: Connection, ids: Sequence[int], *, today: date, replaced: bool) -> Sequence[Row[Any]]:
     """The PaymentIntent is cancelled for certain: failed when the schedule had run out, cancelled otherwise.
+
+    One that an order replaces has not failed, on whichever day: the order goes on in its schedule (R12d).
 
     Credit and carried sums that the charge had taken go back.
     """
-    rows = connection.execute(_CANCELLED, {"ids": list(ids), "today": today}).all()
+    rows = connection.execute(_CANCELLED, {"ids": list(ids), "today": today, "replaced": replaced}).all()
     return_taken(connection, [row.id for row in rows])
     return rows
 

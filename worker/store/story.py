@@ -59,8 +59,9 @@ _STORY = text("""
         UNION ALL
         SELECT least(c.created_at, c.paid_at, c.parked_at,
                      (SELECT min(t.sent_at) FROM attempts t WHERE t.charge_id = c.id)), 5, c.id, 'charge',
-               jsonb_build_object('charge', c.id, 'term_number', c.term_number, 'business_date', c.business_date,
-                                  'state', c.state, 'amount_minor', c.amount_minor, 'currency', c.currency,
+               jsonb_build_object('charge', c.id, 'for', c.purpose, 'term_number', c.term_number,
+                                  'business_date', c.business_date, 'state', c.state, 'paid_by', c.payer,
+                                  'amount_minor', c.amount_minor, 'currency', c.currency,
                                   'credit_used_minor', c.credit_used_minor, 'intent', c.provider_intent,
                                   'tries', c.tries, 'next_try_on', c.next_try_on, 'suspends_on', c.suspends_on)
         FROM charges c WHERE c.subscription_id = :subscription
