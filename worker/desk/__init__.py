@@ -8,4 +8,7 @@ billing_details   versions of name, address, e-mail, VAT number
 invoice_note      the customer's own words on invoices
 my_package        what an account page shows
 to_free           back to Free, by support
+open_payments     cancelled before an act that gives them up
+refund            money back, within the rule or by support
+disputes          the end of a chargeback's hold, by support
 """
