@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     rule_refund_days: int = Field(default=15, ge=0, description="a first payment goes back until then (R14)")
     rule_hold_multiple: int = Field(default=5, ge=2, description="renew holds above this multiple of the usual sum")
     rule_hold_history_runs: int = Field(default=7, ge=1)
+    rule_quote_minutes: int = Field(default=15, ge=1, description="how long a quote may be confirmed")
+    rule_order_hours: int = Field(default=24, ge=1, le=168, description="how long an order may be paid")
+    rule_agents_max: int = Field(default=10_000, ge=1, description="the most agents of one subscription")
     rule_catch_up_days: int = Field(default=31, ge=0)
     rule_replay_limit_hours: int = Field(default=23, ge=1, le=23)
 

@@ -118,6 +118,9 @@ def make_policy(settings: Settings) -> Policy:
         refund_days=settings.rule_refund_days,
         hold_multiple=settings.rule_hold_multiple,
         hold_history_runs=settings.rule_hold_history_runs,
+        quote_minutes=settings.rule_quote_minutes,
+        order_hours=settings.rule_order_hours,
+        agents_max=settings.rule_agents_max,
     )
 
 

@@ -13,6 +13,7 @@ from worker.desk.renewal import renewal_off, renewal_on
 from worker.errors import ActRefusedError
 
 LEAVES = {
+    "open_account": {},
     "renewal_on": {},
     "renewal_off": {"mails": 1, "runs": 1, "work_items": 1},
     "method_attach": {"payment_methods": 1},

@@ -7,12 +7,13 @@ from tests.support.builders import Subscriber, insert, rows
 from tests.support.house import House
 from worker.desk.billing_details import BillingDetails, change_billing_details
 from worker.desk.invoice_note import write_invoice_note
+from worker.desk.open_account import open_account
 from worker.desk.payment_methods import attach_method, remove_method, use_method
 from worker.desk.renewal import renewal_off, renewal_on
 from worker.desk.request import Caller, Done, Role
 from worker.desk.to_free import to_free
 
-DETAILS = BillingDetails("Nová s.r.o.", "Dlouhá 1", "Praha", "110 00", "CZ", "faktury@nova.example", "CZ12345678")
+DETAILS = BillingDetails("Nová s.r.o.", "Dlouhá 1", "Praha", "110 00", "CZ", "faktury@nova.example", "CZ25123891")
 
 
 def customer_of(of: Subscriber) -> Caller:
@@ -28,6 +29,9 @@ def support_for(of: Subscriber) -> Caller:
 Ask = Callable[[House, Subscriber, str], Done]
 
 ACTS: Mapping[str, Ask] = {
+    "open_account": lambda house, of, name: open_account(
+        house.runtime, customer_of(of), locale="en", currency="EUR", request_id=name
+    ),
     "renewal_on": lambda house, of, name: renewal_on(house.runtime, customer_of(of), request_id=name),
     "renewal_off": lambda house, of, name: renewal_off(house.runtime, customer_of(of), request_id=name),
     "method_attach": lambda house, of, name: attach_method(

@@ -34,6 +34,8 @@ class Policy:
     refund_days: so many days after the first payment a customer may have it back (R14).
     hold_multiple, hold_history_runs: a day's sum above so many times the usual one waits for an operator,
         once so many earlier runs show what is usual (R8d).
+    quote_minutes, order_hours: how long a quote may be confirmed, and how long its order may be paid (R4).
+    agents_max: the most agents of one subscription; beyond it somebody has mistyped.
 
     Raises:
         RuleError: on building one whose numbers contradict each other.
@@ -48,13 +50,24 @@ class Policy:
     refund_days: int = REFUND_DAYS
     hold_multiple: int = 5
     hold_history_runs: int = 7
+    quote_minutes: int = 15
+    order_hours: int = 24
+    agents_max: int = 10_000
 
     def __post_init__(self) -> None:
         if not self.retry_days or self.retry_days[0] < 1 or not _ascends(self.retry_days):
             raise RuleError(f"retry_days must be positive and ascend: {self.retry_days}")
         if not self.reminder_days or self.reminder_days[-1] < 1 or not _ascends(self.reminder_days[::-1]):
             raise RuleError(f"reminder_days must be positive and descend: {self.reminder_days}")
-        for name in ("yearly_announcement_days", "card_expiry_days", "hold_multiple", "hold_history_runs"):
+        for name in (
+            "yearly_announcement_days",
+            "card_expiry_days",
+            "hold_multiple",
+            "hold_history_runs",
+            "quote_minutes",
+            "order_hours",
+            "agents_max",
+        ):
             if getattr(self, name) < 1:
                 raise RuleError(f"{name} must be at least 1: {getattr(self, name)}")
         if self.refund_days < 0:

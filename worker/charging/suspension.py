@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection
 
+from worker.billing.states import Purpose
 from worker.runtime import Runtime
 from worker.store import settlement, subscriptions
 from worker.store.mails import NewMail
@@ -17,7 +18,11 @@ def give_up(
     if not charge_ids:
         return []
     rows = settlement.cancelled(connection, charge_ids, today=today)
-    over = [row.subscription_id for row in rows if row.state == "failed" or not row.auto_renew]
+    over = [
+        row.subscription_id
+        for row in rows
+        if row.state == "failed" or (row.purpose == Purpose.RENEWAL and not row.auto_renew)
+    ]
     return suspend(connection, over, runtime, today=today, now=now)
 
 

@@ -3,8 +3,11 @@
 request           who asks, and the frame of every act: once per request id, audited, refused with a sentence
 plain_text        what may stand in a name, an address or a note
 renewal           renewal on and off
-payment_methods   attach, use, remove
+open_account      a new account, Free
+payment_methods   set up, attach, use, remove
+customers_at_provider   the account's customer at the payment provider, made when it is first needed
 billing_details   versions of name, address, e-mail, VAT number
+vat_number        one form for VAT numbers, and their checksum
 invoice_note      the customer's own words on invoices
 my_package        what an account page shows
 to_free           back to Free, by support

@@ -3,8 +3,10 @@
 The provider is asked before the account is locked and told after the commit, never in between.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from sqlalchemy import Connection
@@ -12,6 +14,7 @@ from sqlalchemy import Connection
 from worker import boundary
 from worker.billing.states import LIVE
 from worker.charging.letters import Rung
+from worker.desk.customers_at_provider import ensure_customer
 from worker.desk.request import Ask, Caller, Done, account_of, done_before, noted, perform
 from worker.errors import ActRefusedError
 from worker.gateways.answers import ProviderMethod
@@ -24,6 +27,37 @@ ACCEPTED = "Visa and Mastercard cards, and PayPal, are accepted"
 _BRANDS = frozenset({"visa", "mastercard"})
 _NAMES = {"amex": "American Express", "diners": "Diners Club", "jcb": "JCB", "unionpay": "UnionPay"}
 _METHOD = re.compile(r"pm_[A-Za-z0-9_]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class MethodSetUp:
+    """A method that the customer is about to save on a page. The secret is for that page, and is kept nowhere."""
+
+    setup: str
+    client_secret: str = field(repr=False)
+    repeated: bool
+
+
+def set_up_method(runtime: Runtime, caller: Caller, *, request_id: str, reason: str | None = None) -> MethodSetUp:
+    """Let the customer save a method on a page of the provider; `attach_method` then takes it up.
+
+    The same request asks the provider again under the same key, which gives the same answer for a day.
+
+    Raises:
+        ActRefusedError: there is no such account, or the request id was used for something else.
+        ProviderRefusedError: the provider refuses to make a customer or the SetupIntent.
+        UnreachableError: the provider does not answer; the same request may be sent again.
+    """
+    ask = Ask(caller, "method_set_up", request_id, reason=reason)
+    with noted(runtime, ask):
+        with boundary.transaction(runtime.engine, "desk.method") as connection:
+            account = account_of(connection, ask, lock=False)
+            done_before(connection, ask, account)
+        customer = ensure_customer(runtime, account)
+        named = hashlib.sha256(f"{caller.account_external_id}\n{request_id}".encode()).hexdigest()
+        made = runtime.payments.set_up(key=f"setup:{named}", customer=customer)
+        done = perform(runtime, ask, partial(_note_setup, made.setup))
+    return MethodSetUp(made.setup, made.client_secret, repeated=done.repeated)
 
 
 def attach_method(
@@ -80,7 +114,9 @@ def _demand_shape(method: str) -> None:
 def _vouched(runtime: Runtime, method: str, customer: str | None) -> ProviderMethod:
     """What the provider knows of a method that this customer may pay with, saved there."""
     if customer is None:
-        raise ActRefusedError("no_customer", "the payment provider does not know the account yet: contact support")
+        raise ActRefusedError(
+            "no_customer", "the payment provider does not know the account yet: enter the method on its page first"
+        )
     found = runtime.payments.payment_method(method)
     if found is None:
         raise ActRefusedError("method_unknown", "the payment provider does not know this method: enter it again")
@@ -95,6 +131,11 @@ def _vouched(runtime: Runtime, method: str, customer: str | None) -> ProviderMet
     if found is None:
         raise ActRefusedError("method_refused", f"the bank refuses this method: try another one; {ACCEPTED}")
     return found
+
+
+def _note_setup(setup: str, connection: Connection, account: int, rung: Rung) -> Mapping[str, object]:
+    del connection, account, rung
+    return {"setup": setup}
 
 
 def _attach(

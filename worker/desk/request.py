@@ -84,7 +84,8 @@ def noted(runtime: Runtime, ask: Ask, *, support_only: bool = False) -> Iterator
         yield
     except ActRefusedError as refusal:
         with boundary.transaction(runtime.engine, "desk.refused") as connection:
-            account = desk.account_id(connection, ask.caller.account_external_id)
+            name = ask.caller.account_external_id
+            account = desk.account_id(connection, name) if _storable(name) == name else None
             _audit(connection, ask, account, {"refused": refusal.code, "because": str(refusal)})
         raise
 
@@ -101,7 +102,8 @@ def _demand_fit(ask: Ask, *, support_only: bool) -> None:
 def account_of(connection: Connection, ask: Ask, *, lock: bool) -> int:
     """The account's number. Raises ActRefusedError when there is none."""
     find = desk.lock_account if lock else desk.account_id
-    found = find(connection, ask.caller.account_external_id)
+    name = ask.caller.account_external_id
+    found = find(connection, name) if _storable(name) == name else None
     if found is None:
         raise ActRefusedError("no_account", f"no account is called {ask.caller.account_external_id[:100]!r}")
     return found
@@ -119,10 +121,15 @@ def done_before(connection: Connection, ask: Ask, account: int) -> Done | None:
     return Done(kept.result, repeated=True)
 
 
-def perform(runtime: Runtime, ask: Ask, act: Act) -> Done:
-    """Do an act in one transaction, unless the request was carried out before; ring for what it caused."""
+def perform(runtime: Runtime, ask: Ask, act: Act, *, opens: Callable[[Connection], object] | None = None) -> Done:
+    """Do an act in one transaction, unless the request was carried out before; ring for what it caused.
+
+    `opens` is for the act that opens the account: it comes first in the transaction, since all else needs the account.
+    """
     rung = Rung()
     with boundary.transaction(runtime.engine, f"desk.{ask.act}") as connection:
+        if opens is not None:
+            opens(connection)
         account = account_of(connection, ask, lock=True)
         before = done_before(connection, ask, account)
         if before is not None:
@@ -164,7 +171,16 @@ def _audit(connection: Connection, ask: Ask, account: int | None, details: Mappi
         connection,
         actor=f"{ask.caller.role.value}:{ask.caller.name}",
         act=f"desk.{ask.act}",
-        reason=ask.reason,
-        details={"account": ask.caller.account_external_id[:100], "request_id": ask.request_id[:100], **details},
+        reason=None if ask.reason is None else _storable(ask.reason),
+        details={
+            "account": _storable(ask.caller.account_external_id[:100]),
+            "request_id": _storable(ask.request_id[:100]),
+            **details,
+        },
         account_id=account,
     )
+
+
+def _storable(text: str) -> str:
+    """The text, with what PostgreSQL cannot store, NUL and halves of surrogate pairs, written out."""
+    return text.replace("\x00", "\\x00").encode(errors="backslashreplace").decode()

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from worker import boundary
 from worker.charging.follow import settle_events
 from worker.charging.recover import recover
+from worker.charging.waiting import look
 from worker.charging.withdraw import withdraw
 from worker.job import job
 from worker.queue.items import Lease
@@ -55,5 +56,6 @@ def follow_payments(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
 
 def _settle_lost(runtime: Runtime, lease: Lease, states: Mapping[int, str]) -> Counter[str]:
     cancelling: Sequence[int] = [i for i, state in states.items() if state == "cancelling"]
-    lost: Sequence[int] = [i for i in states if i not in cancelling]
-    return recover(runtime, lease, lost) + withdraw(runtime, lease, cancelling)
+    waiting: Sequence[int] = [i for i, state in states.items() if state in {"created", "declined"}]
+    lost: Sequence[int] = [i for i in states if i not in {*cancelling, *waiting}]
+    return recover(runtime, lease, lost) + withdraw(runtime, lease, cancelling) + look(runtime, lease, waiting)

@@ -36,6 +36,10 @@ def _act(do: "Callable[[Runtime, Caller], Done]", account: str, role: str, by: s
     show.line(f"{account}: {show.facts(done.result)}{again}")
 
 
+carry_out = _act
+"""The same, for the commands of the other files."""
+
+
 @app.command("renewal-on")
 def renewal_on(
     account: Account,

@@ -14,9 +14,16 @@ from worker.store.claims import FREE, UNDISPUTED, USABLE
 from worker.store.configurations import PURSE, SCHEDULED
 
 _PLAN_RENEWALS = text(f"""
-    INSERT INTO charges (account_id, subscription_id, purpose, term_number, business_date)
-    SELECT s.account_id, s.id, 'renewal', s.term_number + 1, :date
+    INSERT INTO charges (account_id, subscription_id, purpose, term_number, business_date, first_declined_on,
+                         suspends_on)
+    SELECT s.account_id, s.id, 'renewal', s.term_number + 1, :date, before.first_declined_on, before.suspends_on
     FROM subscriptions s
+    LEFT JOIN LATERAL (
+        SELECT o.first_declined_on, o.suspends_on FROM charges o
+        WHERE o.subscription_id = s.id AND o.term_number = s.term_number + 1 AND o.buys_term
+          AND o.state = 'cancelled' AND o.first_declined_on IS NOT NULL
+        ORDER BY o.id DESC LIMIT 1
+    ) before ON true
     WHERE s.status IN ('active', 'past_due') AND s.auto_renew AND s.paid_until <= :date
       AND (cast(:only AS bigint) IS NULL OR s.id = :only) AND {UNDISPUTED.format(account="s.account_id")}
     ON CONFLICT DO NOTHING
@@ -24,7 +31,10 @@ _PLAN_RENEWALS = text(f"""
 
 
 def plan_renewals(connection: Connection, *, business_date: date, only: int | None) -> int:
-    """Write the key of every renewal due on that date, and nothing else (R8b); returns how many are new."""
+    """Write the key of every renewal due on that date, and nothing else (R8b); returns how many are new.
+
+    One that an unpaid order had replaced goes on in the schedule of its first decline: ordering buys no time (R12d).
+    """
     return connection.execute(_PLAN_RENEWALS, {"date": business_date, "only": only}).rowcount
 
 
@@ -90,7 +100,7 @@ _TERM_OVER = text("""
     UPDATE charges SET parked_at = :now, parked_reason = 'term_already_over',
            parked_detail = 'term ' || starts_on || ' to ' || ends_on || ' was over before it was charged (R8d)'
     WHERE id = ANY(:ids) AND work_item_id = :item AND parked_at IS NULL
-      AND state IN ('priced', 'created', 'declined') AND ends_on <= :today
+      AND purpose = 'renewal' AND state IN ('priced', 'created', 'declined') AND ends_on <= :today
 """)
 
 

@@ -9,9 +9,11 @@ FREE = """
 
 USABLE = """
     (m.account_id = c.account_id AND m.state = 'in_use' AND NOT EXISTS (
-        SELECT 1 FROM attempts r WHERE r.charge_id = c.id AND r.payment_method_id = m.id AND r.decline_kind = 'hard'))
+        SELECT 1 FROM attempts r JOIN charges o ON o.id = r.charge_id
+        WHERE r.payment_method_id = m.id AND r.decline_kind = 'hard'
+          AND o.subscription_id = c.subscription_id AND o.term_number = c.term_number))
 """
-"""SQL: the method `m` is in use and was not refused for good for the charge `c` (R8b)."""
+"""SQL: the method `m` is in use, and was not refused for good for the charge `c` or another of its term (R8b)."""
 
 
 UNDISPUTED = """

@@ -9,6 +9,7 @@ from sqlalchemy.sql import bindparam
 
 _INVOICEABLE = """
     c.state = 'succeeded' AND c.parked_at IS NULL AND c.gross_minor > 0 AND c.carried_out_minor = 0
+    AND c.returned_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM invoices i WHERE i.charge_id = c.id AND i.kind = 'invoice')
 """
 """A sum that was carried to the next charge is invoiced with that one, as a line of its own (R7b, R15)."""
