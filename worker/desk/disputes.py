@@ -29,6 +29,14 @@ def release_dispute(
         return perform(runtime, ask, partial(_release, runtime, dispute))
 
 
+def demand_undisputed(connection: Connection, account: int) -> None:
+    """Pass unless a chargeback stands against the account (R14c). Raises ActRefusedError."""
+    if disputes.standing(connection, account) is not None:
+        raise ActRefusedError(
+            "disputed", "a payment is in dispute at the bank, and until that is settled no money moves: contact support"
+        )
+
+
 def _release(runtime: Runtime, dispute: str, connection: Connection, account: int, rung: Rung) -> Mapping[str, object]:
     del rung
     row = disputes.of_account(connection, account, dispute)

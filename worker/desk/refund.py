@@ -17,6 +17,7 @@ from worker.billing.refund import PaidCharge, last_refund_day, partial_parts, pr
 from worker.billing.reversal import Invoiced, Reversed
 from worker.charging.letters import Rung
 from worker.charging.price import frozen_lines, thawed_vat
+from worker.desk.disputes import demand_undisputed
 from worker.desk.open_payments import LATER, begin_withdrawing, carry_out_withdrawing
 from worker.desk.renewal import demand_quiet
 from worker.desk.request import Ask, Caller, Done, account_of, done_before, noted, perform, send
@@ -25,8 +26,11 @@ from worker.errors import ActRefusedError, RuleError
 from worker.queue.plans import Claimed, in_items
 from worker.queue.runs import ring
 from worker.runtime import Runtime
-from worker.store import desk, disputes, refunds
+from worker.store import desk, refunds
 from worker.store.mails import NewMail
+
+_COPIED = ("vat", "package", "interval", "conversation_block", "days_whole")
+"""What a reversal keeps of the charge that it takes back, as it was frozen with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +143,7 @@ def _give_back(runtime: Runtime, wish: _Wish, connection: Connection, account: i
 def _refundable(connection: Connection, account: int) -> Row[Any]:
     """The account's standing, if its money may go back at all."""
     row = desk.standing(connection, account)
-    if disputes.standing(connection, account) is not None:
-        raise ActRefusedError(
-            "disputed", "a payment is in dispute at the bank, which may give the money back: please contact support"
-        )
+    demand_undisputed(connection, account)
     if row.subscription_id is None:
         if refunds.had_full_refund(connection, account):
             raise ActRefusedError("refunded_before", "the payment was given back already, and the account is Free")
@@ -256,7 +257,7 @@ def _reverse(runtime: Runtime, connection: Connection, number: int, plan: _Plan)
         step = _invoiced(charge).take_back(gross_minor)
         refunded_minor = min(gross_minor, to_refund_minor)
         to_refund_minor -= refunded_minor
-        copied = {name: charge.frozen.get(name) for name in ("vat", "package", "interval", "conversation_block")}
+        copied = {name: charge.frozen.get(name) for name in _COPIED}
         refunds.add_reversal(
             connection,
             refund=number,
@@ -265,6 +266,8 @@ def _reverse(runtime: Runtime, connection: Connection, number: int, plan: _Plan)
             vat_minor=step.vat_minor,
             frozen={
                 **copied,
+                "starts_on": charge.starts_on.isoformat(),
+                "ends_on": charge.ends_on.isoformat(),
                 "lines": frozen_lines(step.lines),
                 "to_refund_minor": refunded_minor,
                 "to_credit_minor": gross_minor - refunded_minor,

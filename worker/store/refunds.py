@@ -54,7 +54,7 @@ def newest_term(connection: Connection, subscription: int) -> list[int]:
 
 _TO_REFUND = text("""
     SELECT c.id, c.currency, c.amount_minor, c.credit_used_minor, c.unused_minor, c.carried_out_minor,
-           c.net_minor, c.vat_minor, c.gross_minor, c.frozen,
+           c.net_minor, c.vat_minor, c.gross_minor, c.frozen, c.starts_on, c.ends_on,
            coalesce((SELECT sum(p.amount_minor) FROM payouts p WHERE p.charge_id = c.id), 0)::bigint AS paid_out_minor,
            coalesce((SELECT jsonb_agg(jsonb_build_object('net_minor', r.net_minor, 'vat_minor', r.vat_minor,
                                                          'lines', r.frozen -> 'lines') ORDER BY r.id)
