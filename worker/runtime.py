@@ -115,6 +115,7 @@ def make_policy(settings: Settings) -> Policy:
         yearly_announcement_days=settings.rule_yearly_announcement_days,
         card_expiry_days=settings.rule_card_expiry_days,
         replay_limit_hours=settings.rule_replay_limit_hours,
+        refund_days=settings.rule_refund_days,
         hold_multiple=settings.rule_hold_multiple,
         hold_history_runs=settings.rule_hold_history_runs,
         quote_minutes=settings.rule_quote_minutes,

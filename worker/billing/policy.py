@@ -7,6 +7,7 @@ from statistics import median_high
 from types import MappingProxyType
 
 from worker.billing.money import Currency
+from worker.billing.refund import REFUND_DAYS
 from worker.errors import RuleError
 
 # The provider forgets an idempotency key after 24 hours and would charge again under it.
@@ -30,6 +31,7 @@ class Policy:
     yearly_announcement_days, card_expiry_days: how early these two announcements go out (R9c).
     minimum_minor: below this the provider does not charge (R7b).
     replay_limit_hours: up to this age an attempt may be sent again under its key; later it is cancelled.
+    refund_days: so many days after the first payment a customer may have it back (R14).
     hold_multiple, hold_history_runs: a day's sum above so many times the usual one waits for an operator,
         once so many earlier runs show what is usual (R8d).
     quote_minutes, order_hours: how long a quote may be confirmed, and how long its order may be paid (R4).
@@ -45,6 +47,7 @@ class Policy:
     card_expiry_days: int = 14
     minimum_minor: Mapping[Currency, int] = field(default_factory=_published_minimums)
     replay_limit_hours: int = 23
+    refund_days: int = REFUND_DAYS
     hold_multiple: int = 5
     hold_history_runs: int = 7
     quote_minutes: int = 15
@@ -67,6 +70,8 @@ class Policy:
         ):
             if getattr(self, name) < 1:
                 raise RuleError(f"{name} must be at least 1: {getattr(self, name)}")
+        if self.refund_days < 0:
+            raise RuleError(f"refund_days must not be negative: {self.refund_days}")
         if not 0 < self.replay_limit_hours < _KEY_LIFE_HOURS:
             raise RuleError(f"replay_limit_hours must stay below {_KEY_LIFE_HOURS}: {self.replay_limit_hours}")
         if set(self.minimum_minor) != set(Currency) or min(self.minimum_minor.values()) < 1:

@@ -1,4 +1,4 @@
-"""The states of subscriptions and charges, one transition table each, and the kinds of decline."""
+"""The states of subscriptions, charges and payouts, one transition table each, and the kinds of decline."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -117,6 +117,38 @@ class Payer(StrEnum):
     PAGE = "page"
 
 
+class PayoutState(StrEnum):
+    """Where a refund of one charge stands at the provider (R14b).
+
+    UNKNOWN is everything that is neither a definite yes nor a definite no; a look at the provider settles it.
+    """
+
+    PLANNED = "planned"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+_P = PayoutState
+
+PAYOUT_TRANSITIONS: Mapping[PayoutState, frozenset[PayoutState]] = MappingProxyType(
+    {
+        _P.PLANNED: frozenset({_P.SENT}),
+        # Back to planned: the provider certainly did not execute the request.
+        _P.SENT: frozenset({_P.PLANNED, _P.PENDING, _P.SUCCEEDED, _P.FAILED, _P.UNKNOWN}),
+        # To itself: looked at again, and still not known. Never back to planned, which would be sent anew.
+        _P.UNKNOWN: frozenset({_P.UNKNOWN, _P.PENDING, _P.SUCCEEDED, _P.FAILED}),
+        _P.PENDING: frozenset({_P.PENDING, _P.SUCCEEDED, _P.FAILED}),
+        # The bank may send the money back after all.
+        _P.SUCCEEDED: frozenset({_P.FAILED}),
+        # An operator has it paid again, under a new name; nothing of the old one moved any money.
+        _P.FAILED: frozenset({_P.PLANNED}),
+    }
+)
+
+
 class DeclineKind(StrEnum):
     """What a decline means for the next try.
 
@@ -145,6 +177,15 @@ def check_subscription_transition(*, before: SubscriptionStatus, after: Subscrip
         RuleError: the message names both states.
     """
     _check(SUBSCRIPTION_TRANSITIONS, before=before, after=after)
+
+
+def check_payout_transition(*, before: PayoutState, after: PayoutState) -> None:
+    """Refuse a step of a payout that the table does not have.
+
+    Raises:
+        RuleError: the message names both states.
+    """
+    _check(PAYOUT_TRANSITIONS, before=before, after=after)
 
 
 def states_before(after: ChargeState) -> frozenset[ChargeState]:

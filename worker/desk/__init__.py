@@ -11,4 +11,7 @@ vat_number        one form for VAT numbers, and their checksum
 invoice_note      the customer's own words on invoices
 my_package        what an account page shows
 to_free           back to Free, by support
+open_payments     cancelled before an act that gives them up
+refund            money back, within the rule or by support
+disputes          the end of a chargeback's hold, by support
 """

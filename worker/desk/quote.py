@@ -16,6 +16,7 @@ from worker.billing.catalogue import Package
 from worker.billing.holdings import Wish
 from worker.billing.money import Currency
 from worker.charging.letters import Rung
+from worker.desk.disputes import demand_undisputed
 from worker.desk.offer import Offer, make_offer
 from worker.desk.renewal import demand_quiet
 from worker.desk.request import Ask, Caller, Done, noted, perform
@@ -72,6 +73,7 @@ def offer_now(
     runtime: Runtime, connection: Connection, account: int, wish: Wish, currency: Currency | None
 ) -> tuple[Offer, Row[Any]]:
     """The offer as of now, and the account as it was made from. Raises ActRefusedError."""
+    demand_undisputed(connection, account)
     pay_in = currency or Currency(orders.currency_of(connection, account))
     row = orders.basis(connection, account, currency=pay_in.value)
     offer = make_offer(runtime, row, wish, catalogue=load_catalogue(connection), today=runtime.clock.today())

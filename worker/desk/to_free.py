@@ -53,13 +53,23 @@ def _end(runtime: Runtime, connection: Connection, account: int, rung: Rung) -> 
     demand_quiet(open_charges)
     if open_charges:
         raise ActRefusedError("payment_under_way", LATER)
+    end_service(runtime, connection, subscription, because="to_free")
+    row = desk.standing(connection, account)
+    return {"package": "free", "credit_minor": row.credit_minor, "currency": row.currency}
+
+
+def end_service(runtime: Runtime, connection: Connection, subscription: int, *, because: str) -> None:
+    """End a subscription that has no open charge: the account is Free, and nothing speaks of the next term any more.
+
+    `because` is kept with the notice that is taken out of the account.
+    """
+    now = runtime.clock.now()
     desk.end_subscription(connection, subscription)
-    settlement.end_notices(connection, [subscription], because="to_free", now=runtime.clock.now())
+    desk.void_scheduled(connection, subscription, now=now)
+    settlement.end_notices(connection, [subscription], because=because, now=now)
     settlement.withdraw_mails(connection, [subscription], because="the account went back to Free first")
     kinds = ("yearly_renewal", "billing_details_needed", "renewal_off_confirmed")
     desk.take_back_mails(connection, subscription, kinds, because="the account went back to Free first")
-    row = desk.standing(connection, account)
-    return {"package": "free", "credit_minor": row.credit_minor, "currency": row.currency}
 
 
 def _demand_subscription(connection: Connection, account: int) -> int:

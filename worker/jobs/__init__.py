@@ -5,6 +5,7 @@ suspend           end the service where R10 says so, and only there
 remind            what must be said before a term ends
 issue_invoices    paid charges without an invoice
 deliver_mail      the outbox
+pay_refunds       money that goes back
 follow_payments   what the provider knows and we do not
 """
 

@@ -87,7 +87,7 @@ def _play(console: Console, folder: Path, *, days: int, started: float) -> int:
                 report.close_day(day)
                 progress.advance(task)
         console.print(report.table())
-        books = compare(stage.runtime.engine, stage.emulator.journal())
+        books = compare(stage.runtime.engine, stage.emulator.journal(), stage.emulator.journal_refunds())
         invoices = _export_invoices(stage, folder / "invoices")
         mails = len(list(stage.mails.glob("*.eml")))
         console.print(demo_report.books_table(books))

@@ -85,7 +85,7 @@ _STORY = text("""
         UNION ALL
         SELECT e.created_at, 10, e.id, 'credit',
                jsonb_build_object('amount_minor', e.amount_minor, 'currency', e.currency, 'why', e.kind,
-                                  'charge', e.charge_id)
+                                  'charge', e.charge_id, 'refund', e.refund_id)
         FROM credit_entries e WHERE e.account_id = :account
         UNION ALL
         SELECT i.created_at, 11, i.id, 'invoice',
@@ -107,7 +107,32 @@ _STORY = text("""
                jsonb_build_object('about', n.kind, 'term_number', n.term_number, 'because', n.withdrawn_because)
         FROM notices n WHERE n.subscription_id = :subscription AND n.withdrawn_at IS NOT NULL
         UNION ALL
-        SELECT l.created_at, 15, l.id, 'audit',
+        SELECT f.created_at, 15, f.id, 'refund',
+               jsonb_build_object('refund', f.id, 'about', f.kind, 'total_minor', f.total_minor,
+                                  'currency', f.currency, 'requested_on', f.requested_on, 'overridden', f.overridden,
+                                  'reason', f.reason)
+        FROM refunds f WHERE f.subscription_id = :subscription
+        UNION ALL
+        SELECT v.made_at, 16, v.id, 'reversal',
+               jsonb_build_object('charge', v.charge_id, 'refund', v.refund_id, 'cause_charge', v.cause_charge_id,
+                                  'net_minor', v.net_minor, 'vat_minor', v.vat_minor, 'gross_minor', v.gross_minor,
+                                  'currency', v.currency, 'reversed_on', v.reversed_on)
+        FROM reversals v WHERE v.subscription_id = :subscription
+        UNION ALL
+        SELECT coalesce(p.sent_at, p.created_at), 17, p.id, 'payout',
+               jsonb_build_object('payout', p.id, 'uid', p.uid, 'refund', p.refund_id, 'charge', p.charge_id,
+                                  'amount_minor', p.amount_minor, 'currency', p.currency, 'state', p.state,
+                                  'provider_refund', p.provider_refund, 'paid_at', p.paid_at, 'code', p.code,
+                                  'parked', p.parked_reason, 'detail', p.parked_detail)
+        FROM payouts p JOIN refunds f ON f.id = p.refund_id WHERE f.subscription_id = :subscription
+        UNION ALL
+        SELECT d.opened_at, 18, d.id, 'dispute',
+               jsonb_build_object('dispute', d.provider_dispute, 'charge', d.charge_id, 'amount_minor', d.amount_minor,
+                                  'currency', d.currency, 'reason', d.reason, 'status', d.status,
+                                  'closed_at', d.closed_at, 'released_at', d.released_at)
+        FROM disputes d WHERE d.account_id = :account
+        UNION ALL
+        SELECT l.created_at, 19, l.id, 'audit',
                jsonb_build_object('actor', l.actor, 'act', l.act, 'reason', l.reason, 'details', l.details)
         FROM audit_log l
         WHERE l.subscription_id = :subscription OR (l.account_id = :account AND l.subscription_id IS NULL)
