@@ -43,6 +43,17 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["redis"] = servers.redis_url()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests with the longest time limits first, so that none of them is left alone at the end; else as shuffled."""
+    items.sort(key=_time_limit_s, reverse=True)
+
+
+def _time_limit_s(item: pytest.Item) -> float:
+    mark = item.get_closest_marker("timeout")
+    return 0.0 if mark is None else float(mark.args[0])
+
+
 @pytest.fixture(scope="session")
 def _process(request: pytest.FixtureRequest) -> int:
     """Number of this parallel test process, from 0."""
