@@ -16,6 +16,7 @@ from worker.gateways.pacing import Pacer, Unpaced
 from worker.gateways.smtp import SmtpMailer
 from worker.gateways.stripe import StripeGateway
 from worker.store.engine import make_engine
+from worker.store.migrations import check_migrated
 
 SIGNING_KEY_MIN = 32
 
@@ -226,9 +227,6 @@ def open_runtime(settings: Settings) -> Runtime:
         UnmigratedError: database and code differ.
         UnreachableError: the database does not answer.
     """
-    # alembic tells of its plugins when it is imported: only after the logs are set up
-    from worker.store.migrations import check_migrated
-
     runtime = make_runtime(settings)
     check_migrated(runtime.engine)
     runtime.engine.dispose()
