@@ -13,6 +13,7 @@ from worker.ops import (
     db,
     desk,
     desk_money,
+    desk_orders,
     desk_support,
     doctor,
     explain,
@@ -47,6 +48,7 @@ app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(invoices.app, name="invoice")
 app.add_typer(db.app, name="db")
 desk_support.register(desk.app)
+desk_orders.register(desk.app)
 desk_money.register(desk.app)
 app.add_typer(desk.app, name="desk")
 
