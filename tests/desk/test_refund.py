@@ -20,6 +20,7 @@ from worker.errors import ActRefusedError
 from worker.gateways.answers import AnswerKind
 
 STANDARD = wish("standard", "month", 3)
+SIDES = ("before", "after")
 FIRST_DAY, LAST_DAY = date(2026, 3, 15), date(2026, 3, 30)
 
 
@@ -196,6 +197,20 @@ def test_R14b_eight_at_once_have_one_effect(house: House, same: bool) -> None:  
     assert len(done) == (8 if same else 1)
     house.drain()
     assert went_back(house) == [5700]
+    assert house.books().equal, house.books().differences
+
+
+def test_R14b_a_request_whose_process_died_is_sent_again_and_has_one_effect(house: House) -> None:
+    for door in (f"{side}:commit:{name}" for name in ("desk.refund.cancel", "desk.refund") for side in SIDES):
+        name = door.replace(":", "-").replace(".", "-")
+        bought(house, name)
+        with dying_at(door) as passes:
+            ask(house, name)
+        assert passes, f"nobody came to {door}"
+        assert ask(house, name).result["amount_minor"] == 5700
+        house.drain()
+        assert went_back(house)[-1] == 5700
+    assert went_back(house) == [5700] * 4
     assert house.books().equal, house.books().differences
 
 
