@@ -67,8 +67,10 @@ class Settings(BaseSettings):
     seller_vat: Literal["not_registered", "registered"] = "not_registered"
     seller_timezone: str = "Europe/Prague"
     invoice_prefix: str = Field(default="", max_length=8)
-    invoice_start_year: int = Field(default=0, ge=0, description="the year that INVOICE_SEQUENCE_START is for")
+    credit_note_prefix: str = Field(default="D", max_length=8, description="of the credit notes; never the invoices'")
+    invoice_start_year: int = Field(default=0, ge=0, description="the year that the next two settings are for")
     invoice_sequence_start: int = Field(default=1, ge=1, description="first number of that year; others begin at 1")
+    credit_note_sequence_start: int = Field(default=1, ge=1, description="the same of the credit notes")
 
     # Rules of ours (product-rules.md, [ours])
     rule_retry_days: tuple[int, ...] = (1, 3, 5, 7)

@@ -89,8 +89,10 @@ class Runtime:
     mail: MailSettings
     limits: Limits
     invoice_prefix: str
+    credit_note_prefix: str
     invoice_start_year: int
     invoice_sequence_start: int
+    credit_note_sequence_start: int
 
 
 def make_clock(settings: Settings) -> Clock:
@@ -177,6 +179,8 @@ def make_runtime(settings: Settings) -> Runtime:
         raise SettingsError(f"LINK_SIGNING_KEY needs at least {SIGNING_KEY_MIN} characters; it signs links in mails")
     if settings.seller_vat == "registered":
         raise SettingsError("SELLER_VAT=registered: VAT rules are not installed in this version")
+    if settings.credit_note_prefix == settings.invoice_prefix:
+        raise SettingsError("CREDIT_NOTE_PREFIX is that of the invoices, so numbers would repeat, for example D")
     redis_url = _need(settings.redis_url, "REDIS_URL", "redis://localhost:6379/0")
     return Runtime(
         clock=make_clock(settings),
@@ -214,8 +218,10 @@ def make_runtime(settings: Settings) -> Runtime:
             catch_up_days=settings.rule_catch_up_days,
         ),
         invoice_prefix=settings.invoice_prefix,
+        credit_note_prefix=settings.credit_note_prefix,
         invoice_start_year=settings.invoice_start_year,
         invoice_sequence_start=settings.invoice_sequence_start,
+        credit_note_sequence_start=settings.credit_note_sequence_start,
     )
 
 

@@ -13,9 +13,11 @@ from worker.ops import (
     db,
     desk,
     desk_money,
+    desk_orders,
     desk_support,
     doctor,
     explain,
+    invoices,
     jobs,
     run,
     runs,
@@ -43,8 +45,10 @@ app.command("account")(accounts.account)
 app.command("doctor")(doctor.doctor)
 app.command("import")(customers.import_)
 app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(invoices.app, name="invoice")
 app.add_typer(db.app, name="db")
 desk_support.register(desk.app)
+desk_orders.register(desk.app)
 desk_money.register(desk.app)
 app.add_typer(desk.app, name="desk")
 

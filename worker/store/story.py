@@ -88,7 +88,7 @@ _STORY = text("""
                                   'charge', e.charge_id, 'refund', e.refund_id)
         FROM credit_entries e WHERE e.account_id = :account
         UNION ALL
-        SELECT i.created_at, 11, i.id, 'invoice',
+        SELECT i.created_at, 11, i.id, i.kind,
                jsonb_build_object('number', i.number, 'charge', i.charge_id, 'issued_on', i.issued_on,
                                   'gross_minor', i.gross_minor, 'currency', i.currency)
         FROM invoices i JOIN charges c ON c.id = i.charge_id WHERE c.subscription_id = :subscription
