@@ -112,7 +112,7 @@ def test_an_account_as_it_stands(odnowa: Odnowa, engine: Engine) -> None:
         "Ruční [red]práce",
         "visa ending in 4242, until 04/2031",
         "2.50 EUR",
-        "standard by the month, 3 agents at 19.00 EUR",
+        "standard by the month, 3 agents (3 at 19.00 EUR)",
         "0: 2026-02-15 to 2026-03-15, paid 57.00 EUR",
         "conversations 100",
     ):

@@ -91,7 +91,10 @@ def _end(runtime: Runtime, connection: Connection, account: int, rung: Rung) -> 
     desk.end_subscription(connection, subscription)
     settlement.end_notices(connection, [subscription], because="to_free", now=runtime.clock.now())
     settlement.withdraw_mails(connection, [subscription], because="the account went back to Free first")
-    kinds = ("yearly_renewal", "billing_details_needed", "renewal_off_confirmed")
+    kinds = (
+        *("yearly_renewal", "billing_details_needed", "renewal_off_confirmed"),
+        *("prices_change", "interval_change_scheduled", "term_extended"),
+    )
     desk.take_back_mails(connection, subscription, kinds, because="the account went back to Free first")
     row = desk.standing(connection, account)
     return {"package": "free", "credit_minor": row.credit_minor, "currency": row.currency}

@@ -164,11 +164,16 @@ def add_note(connection: Connection, account: int, *, invoice: int | None, note:
     return int(connection.execute(_NOTE, {"account": account, "invoice": invoice, "note": note}).scalar_one())
 
 
-_END = text("UPDATE subscriptions SET status = 'ended', auto_renew = false WHERE id = :subscription")
+_END = text("""
+    WITH voided AS (
+        UPDATE scheduled_changes SET state = 'void', decided_at = now()
+        WHERE subscription_id = :subscription AND state = 'waiting')
+    UPDATE subscriptions SET status = 'ended', auto_renew = false WHERE id = :subscription
+""")
 
 
 def end_subscription(connection: Connection, subscription: int) -> None:
-    """The account is Free from now on (R11)."""
+    """The account is Free from now on (R11); what was scheduled for the subscription is void."""
     connection.execute(_END, {"subscription": subscription})
 
 

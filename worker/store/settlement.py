@@ -232,16 +232,24 @@ _RETURN_CREDIT = text("""
     ON CONFLICT DO NOTHING
 """)
 
+_RETURN_GOODWILL = text("""
+    INSERT INTO goodwill_entries (account_id, currency, amount_minor, kind, charge_id)
+    SELECT account_id, currency, goodwill_minor, 'returned', id FROM charges
+    WHERE id = ANY(:ids) AND goodwill_minor > 0
+    ON CONFLICT DO NOTHING
+""")
+
 _RETURN_CARRIED = text("UPDATE carried_sums SET into_charge_id = NULL WHERE into_charge_id = ANY(:ids)")
 
 
 def cancelled(connection: Connection, ids: Sequence[int], *, today: date) -> Sequence[Row[Any]]:
     """The PaymentIntent is cancelled for certain: failed when the schedule had run out, cancelled otherwise.
 
-    Credit and carried sums that the charge had taken go back.
+    Credit, goodwill and carried sums that the charge had taken go back.
     """
     rows = connection.execute(_CANCELLED, {"ids": list(ids), "today": today}).all()
     given_up = {"ids": [row.id for row in rows]}
     connection.execute(_RETURN_CREDIT, given_up)
     connection.execute(_RETURN_CARRIED, given_up)
+    connection.execute(_RETURN_GOODWILL, given_up)
     return rows

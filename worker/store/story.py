@@ -106,6 +106,19 @@ _STORY = text("""
                jsonb_build_object('about', n.kind, 'term_number', n.term_number, 'because', n.withdrawn_because)
         FROM notices n WHERE n.subscription_id = :subscription AND n.withdrawn_at IS NOT NULL
         UNION ALL
+        SELECT h.created_at, 16, h.id, 'scheduled',
+               jsonb_build_object('what', h.kind, 'not_before', h.not_before, 'priced_on', h.priced_on)
+        FROM scheduled_changes h WHERE h.subscription_id = :subscription
+        UNION ALL
+        SELECT h.decided_at, 17, h.id, 'scheduled_' || h.state,
+               jsonb_build_object('what', h.kind, 'charge', h.charge_id)
+        FROM scheduled_changes h WHERE h.subscription_id = :subscription AND h.decided_at IS NOT NULL
+        UNION ALL
+        SELECT g.created_at, 18, g.id, 'goodwill',
+               jsonb_build_object('amount_minor', g.amount_minor, 'currency', g.currency, 'why', g.kind,
+                                  'charge', g.charge_id)
+        FROM goodwill_entries g WHERE g.account_id = :account
+        UNION ALL
         SELECT l.created_at, 15, l.id, 'audit',
                jsonb_build_object('actor', l.actor, 'act', l.act, 'reason', l.reason, 'details', l.details)
         FROM audit_log l
