@@ -15,9 +15,10 @@ from sqlalchemy import Engine, create_engine
 
 from tests.support.builders import NOON
 from tests.support.house import House, build_house
-from tests.support.mail_sink import MailSink
+from tests.support.mail_sink import LINK, MailSink, fresh, lead
 from tests.support.processes import Listening, listening
 from tests.support.servers import Servers, empty, own_database, own_redis
+from worker.sandbox.emulated import Emulated
 
 _SERVERS = pytest.StashKey[Servers]()
 _HIGHEST_REDIS_NUMBER = 15
@@ -40,6 +41,17 @@ def pytest_configure_node(node: Any) -> None:
     servers = node.config.stash[_SERVERS]
     node.workerinput["postgres"] = servers.postgres_url()
     node.workerinput["redis"] = servers.redis_url()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests with the longest time limits first, so that none of them is left alone at the end; else as shuffled."""
+    items.sort(key=_time_limit_s, reverse=True)
+
+
+def _time_limit_s(item: pytest.Item) -> float:
+    mark = item.get_closest_marker("timeout")
+    return 0.0 if mark is None else float(mark.args[0])
 
 
 @pytest.fixture(scope="session")
@@ -92,19 +104,31 @@ def redis_url(_redis_url: str) -> str:
     return _redis_url
 
 
-@pytest.fixture
-def emulator(tmp_path: Path) -> Iterator[Listening]:
-    """A Stripe emulator of this test's own, with an empty journal."""
-    with listening("worker.sandbox.emulator", folder=tmp_path / "emulator") as process:
+@pytest.fixture(scope="session")
+def _emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
+    with listening("worker.sandbox.emulator", folder=tmp_path_factory.mktemp("emulator")) as process:
         yield process
 
 
 @pytest.fixture
-def mail_sink(tmp_path: Path) -> Iterator[MailSink]:
-    """A mail server of this test's own."""
-    folder = tmp_path / "mails"
-    with listening("worker.sandbox.mailsink", "--folder", folder, folder=tmp_path / "sink") as process:
-        yield MailSink(process, folder)
+def emulator(_emulator: Listening) -> Listening:
+    """A Stripe emulator that knows nothing yet: one process for all tests, reset before each."""
+    Emulated(_emulator.url).reset()
+    return _emulator
+
+
+@pytest.fixture(scope="session")
+def _mail_sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
+    folder = tmp_path_factory.mktemp("sink")
+    link = lead(folder / LINK, folder / "nobody")
+    with listening("worker.sandbox.mailsink", "--folder", link, folder=folder) as process:
+        yield process
+
+
+@pytest.fixture
+def mail_sink(_mail_sink: Listening, tmp_path: Path) -> MailSink:
+    """A mail server: one process for all tests, with a folder for each."""
+    return fresh(_mail_sink, tmp_path / "mails")
 
 
 @pytest.fixture

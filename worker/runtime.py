@@ -16,6 +16,7 @@ from worker.gateways.pacing import Pacer, Unpaced
 from worker.gateways.smtp import SmtpMailer
 from worker.gateways.stripe import StripeGateway
 from worker.store.engine import make_engine
+from worker.store.migrations import check_migrated
 
 SIGNING_KEY_MIN = 32
 
@@ -88,8 +89,10 @@ class Runtime:
     mail: MailSettings
     limits: Limits
     invoice_prefix: str
+    credit_note_prefix: str
     invoice_start_year: int
     invoice_sequence_start: int
+    credit_note_sequence_start: int
 
 
 def make_clock(settings: Settings) -> Clock:
@@ -117,8 +120,12 @@ def make_policy(settings: Settings) -> Policy:
         price_notice_days=settings.rule_price_notice_days,
         extension_days_max=settings.rule_extension_days_max,
         replay_limit_hours=settings.rule_replay_limit_hours,
+        refund_days=settings.rule_refund_days,
         hold_multiple=settings.rule_hold_multiple,
         hold_history_runs=settings.rule_hold_history_runs,
+        quote_minutes=settings.rule_quote_minutes,
+        order_hours=settings.rule_order_hours,
+        agents_max=settings.rule_agents_max,
     )
 
 
@@ -174,6 +181,8 @@ def make_runtime(settings: Settings) -> Runtime:
         raise SettingsError(f"LINK_SIGNING_KEY needs at least {SIGNING_KEY_MIN} characters; it signs links in mails")
     if settings.seller_vat == "registered":
         raise SettingsError("SELLER_VAT=registered: VAT rules are not installed in this version")
+    if settings.credit_note_prefix == settings.invoice_prefix:
+        raise SettingsError("CREDIT_NOTE_PREFIX is that of the invoices, so numbers would repeat, for example D")
     redis_url = _need(settings.redis_url, "REDIS_URL", "redis://localhost:6379/0")
     return Runtime(
         clock=make_clock(settings),
@@ -211,8 +220,10 @@ def make_runtime(settings: Settings) -> Runtime:
             catch_up_days=settings.rule_catch_up_days,
         ),
         invoice_prefix=settings.invoice_prefix,
+        credit_note_prefix=settings.credit_note_prefix,
         invoice_start_year=settings.invoice_start_year,
         invoice_sequence_start=settings.invoice_sequence_start,
+        credit_note_sequence_start=settings.credit_note_sequence_start,
     )
 
 
@@ -224,9 +235,6 @@ def open_runtime(settings: Settings) -> Runtime:
         UnmigratedError: database and code differ.
         UnreachableError: the database does not answer.
     """
-    # alembic tells of its plugins when it is imported: only after the logs are set up
-    from worker.store.migrations import check_migrated
-
     runtime = make_runtime(settings)
     check_migrated(runtime.engine)
     runtime.engine.dispose()

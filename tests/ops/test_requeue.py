@@ -20,7 +20,14 @@ def test_dead_items_live_again_and_are_rung_for(odnowa: Odnowa, engine: Engine, 
     living = item(engine, state="done")
     result = odnowa("requeue", "--all-dead", "--reason", "mended", "--by", "jana", "--json")
     assert result.exit_code == 0
-    assert json.loads(result.stdout) == {"items": dead, "charges": [], "mails": [], "runs": [], "rung": True}
+    assert json.loads(result.stdout) == {
+        "items": dead,
+        "charges": [],
+        "mails": [],
+        "payouts": [],
+        "runs": [],
+        "rung": True,
+    }
     states = rows(engine, "SELECT id, state, attempts, dispatches FROM work_items ORDER BY id")
     again = {"state": "ready", "attempts": 0, "dispatches": 1}
     assert states[:2] == [{"id": number, **again} for number in dead]
@@ -70,7 +77,7 @@ def test_all_kinds_in_one_command(odnowa: Odnowa, engine: Engine) -> None:
     failed = mail(engine, one.account_id, state="failed")
     line = f"requeue --item {dead} --charge {parked} --charge {parked} --mail {failed} --reason x"
     result = odnowa(*line.split())
-    assert result.stdout == "requeued: 1 items, 1 charges, 1 mails\n"
+    assert result.stdout == "requeued: 1 items, 1 charges, 1 mails, 0 payouts\n"
     assert size(engine, "audit_log") == 3
 
 

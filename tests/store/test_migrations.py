@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from tests.support.builders import rows, size
@@ -45,6 +46,18 @@ def test_an_upgrade_goes_from_nothing_to_the_newest_and_twice_is_harmless(fresh:
         connection.execute(text("INSERT INTO heartbeats (process, kind) VALUES ('kept', 'worker')"))
     assert migrations.upgrade(fresh) == (head, head)
     assert size(fresh_engine, "heartbeats") == 1
+
+
+def test_a_revision_is_the_number_in_its_files_name() -> None:
+    script = ScriptDirectory(str(Path(migrations.__file__).parent))
+    known = list(script.walk_revisions())
+    assert script.get_current_head() == migrations.head_revision()
+    assert {f"{each.revision}_" for each in known} == {Path(each.path).name[:5] for each in known}
+
+
+def test_asking_does_not_load_alembic() -> None:
+    asked = "import sys, worker.runtime, worker.ops.session; sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], cwd=CHECKOUT, check=False).returncode == 0
 
 
 def test_an_upgrade_takes_the_plain_address(fresh: str, fresh_engine: Engine) -> None:

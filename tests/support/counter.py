@@ -15,7 +15,7 @@ from worker.desk.renewal import renewal_off, renewal_on
 from worker.desk.request import Caller, Done, Role
 from worker.desk.to_free import to_free
 
-DETAILS = BillingDetails("Nová s.r.o.", "Dlouhá 1", "Praha", "110 00", "CZ", "faktury@nova.example", "CZ12345678")
+DETAILS = BillingDetails("Nová s.r.o.", "Dlouhá 1", "Praha", "110 00", "CZ", "faktury@nova.example", "CZ25123891")
 
 
 def customer_of(of: Subscriber) -> Caller:

@@ -138,7 +138,7 @@ class House:
 
     def books(self) -> Books:
         """Our books against the provider's journal."""
-        return compare(self.engine, self.emulator.journal())
+        return compare(self.engine, self.emulator.journal(), self.emulator.journal_refunds())
 
     def fetch(self, query: str, **values: Any) -> list[dict[str, Any]]:
         """Rows of a query, as dicts."""

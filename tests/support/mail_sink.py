@@ -7,6 +7,9 @@ from pathlib import Path
 
 from tests.support.processes import Listening
 
+LINK = "now"
+"""The link beside the sink's log that leads to the folder of the test that runs."""
+
 
 @dataclass(frozen=True, slots=True)
 class MailSink:
@@ -14,6 +17,13 @@ class MailSink:
 
     listening: Listening
     folder: Path
+    _said_before: int = 0
+    """Length of its log when the test began."""
+
+    @property
+    def said(self) -> str:
+        """What it wrote to its log since the test began."""
+        return self.listening.log.read_bytes()[self._said_before :].decode()
 
     @property
     def port(self) -> int:
@@ -29,3 +39,17 @@ class MailSink:
     def mails(self) -> list[EmailMessage]:
         """The same, read."""
         return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in self.files]
+
+
+def lead(link: Path, folder: Path) -> Path:
+    """Make a folder, and let the link lead there; returns the link."""
+    folder.mkdir()
+    turned = link.with_name("next")
+    turned.symlink_to(folder)
+    return turned.replace(link)
+
+
+def fresh(listening: Listening, folder: Path) -> MailSink:
+    """The sink, from now on with this folder; a connection that an earlier test left open ends in that test's own."""
+    lead(listening.log.with_name(LINK), folder)
+    return MailSink(listening, folder, listening.log.stat().st_size)

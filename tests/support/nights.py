@@ -66,7 +66,7 @@ def until_quiet(stage: Stage, *, limit_s: float) -> float:
 
 def books(stage: Stage) -> Books:
     """Our books against the provider's journal."""
-    return compare(stage.runtime.engine, stage.emulator.journal())
+    return compare(stage.runtime.engine, stage.emulator.journal(), stage.emulator.journal_refunds())
 
 
 def succeeded(stage: Stage) -> int:

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -37,14 +37,17 @@ Rule = Callable[[Source], Iterator[str]]
 """Yields a complaint for everything in a file that breaks the rule."""
 
 
-def python_sources() -> list[Source]:
-    """Every Python file of ours."""
+@cache
+def python_sources() -> tuple[Source, ...]:
+    """Every Python file of ours, read and parsed once for all tests of a process."""
     found = [
         path
         for path in (*CHECKOUT.glob("*.py"), *files("worker"), *files("tests"), *files("bench"))
         if path.suffix == ".py"
     ]
-    return [Source(path.relative_to(CHECKOUT).as_posix(), path.read_text(encoding="utf-8")) for path in sorted(found)]
+    return tuple(
+        Source(path.relative_to(CHECKOUT).as_posix(), path.read_text(encoding="utf-8")) for path in sorted(found)
+    )
 
 
 def files(folder: str = ".", *, root: Path = CHECKOUT) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Every step of a charge or a subscription during a test, written down by the database and held against the tables."""
+"""Every step of a charge, payout or subscription, written down by the database and held against the tables."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,9 @@ from sqlalchemy import Engine, text
 from tests.support.builders import rows
 from worker.billing.states import (
     ChargeState,
+    PayoutState,
     SubscriptionStatus,
+    check_payout_transition,
     check_subscription_transition,
     check_transition,
 )
@@ -24,6 +26,8 @@ BEGIN
 END $$;
 CREATE TRIGGER watched_charges AFTER UPDATE OF state ON charges
     FOR EACH ROW EXECUTE FUNCTION watched.note('state');
+CREATE TRIGGER watched_payouts AFTER UPDATE OF state ON payouts
+    FOR EACH ROW WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION watched.note('state');
 CREATE TRIGGER watched_subscriptions AFTER UPDATE OF status ON subscriptions
     FOR EACH ROW WHEN (OLD.status <> NEW.status) EXECUTE FUNCTION watched.note('status')
 """
@@ -41,6 +45,8 @@ def check_steps(engine: Engine) -> int:
     for step in found:
         if step["noun"] == "charges":
             check_transition(before=ChargeState(step["before"]), after=ChargeState(step["after"]))
+        elif step["noun"] == "payouts":
+            check_payout_transition(before=PayoutState(step["before"]), after=PayoutState(step["after"]))
         else:
             check_subscription_transition(
                 before=SubscriptionStatus(step["before"]), after=SubscriptionStatus(step["after"])

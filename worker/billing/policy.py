@@ -7,6 +7,7 @@ from statistics import median_high
 from types import MappingProxyType
 
 from worker.billing.money import Currency
+from worker.billing.refund import REFUND_DAYS
 from worker.errors import RuleError
 
 # The provider forgets an idempotency key after 24 hours and would charge again under it.
@@ -32,8 +33,11 @@ class Policy:
     extension_days_max: the most days that support gives at once.
     minimum_minor: below this the provider does not charge (R7b).
     replay_limit_hours: up to this age an attempt may be sent again under its key; later it is cancelled.
+    refund_days: so many days after the first payment a customer may have it back (R14).
     hold_multiple, hold_history_runs: a day's sum above so many times the usual one waits for an operator,
         once so many earlier runs show what is usual (R8d).
+    quote_minutes, order_hours: how long a quote may be confirmed, and how long its order may be paid (R4).
+    agents_max: the most agents of one subscription; beyond it somebody has mistyped.
 
     Raises:
         RuleError: on building one whose numbers contradict each other.
@@ -47,15 +51,27 @@ class Policy:
     extension_days_max: int = 366
     minimum_minor: Mapping[Currency, int] = field(default_factory=_published_minimums)
     replay_limit_hours: int = 23
+    refund_days: int = REFUND_DAYS
     hold_multiple: int = 5
     hold_history_runs: int = 7
+    quote_minutes: int = 15
+    order_hours: int = 24
+    agents_max: int = 10_000
 
     def __post_init__(self) -> None:
         if not self.retry_days or self.retry_days[0] < 1 or not _ascends(self.retry_days):
             raise RuleError(f"retry_days must be positive and ascend: {self.retry_days}")
         if not self.reminder_days or self.reminder_days[-1] < 1 or not _ascends(self.reminder_days[::-1]):
             raise RuleError(f"reminder_days must be positive and descend: {self.reminder_days}")
-        for name in ("yearly_announcement_days", "card_expiry_days", "hold_multiple", "hold_history_runs"):
+        for name in (
+            "yearly_announcement_days",
+            "card_expiry_days",
+            "hold_multiple",
+            "hold_history_runs",
+            "quote_minutes",
+            "order_hours",
+            "agents_max",
+        ):
             if getattr(self, name) < 1:
                 raise RuleError(f"{name} must be at least 1: {getattr(self, name)}")
         if min(self.price_notice_days, self.extension_days_max) < 1:
@@ -63,6 +79,8 @@ class Policy:
                 "price_notice_days and extension_days_max must be at least 1: "
                 f"{self.price_notice_days}, {self.extension_days_max}"
             )
+        if self.refund_days < 0:
+            raise RuleError(f"refund_days must not be negative: {self.refund_days}")
         if not 0 < self.replay_limit_hours < _KEY_LIFE_HOURS:
             raise RuleError(f"replay_limit_hours must stay below {_KEY_LIFE_HOURS}: {self.replay_limit_hours}")
         if set(self.minimum_minor) != set(Currency) or min(self.minimum_minor.values()) < 1:

@@ -1,4 +1,4 @@
-"""The states of subscriptions and charges, one transition table each, and the kinds of decline."""
+"""The states of subscriptions, charges and payouts, one transition table each, and the kinds of decline."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -9,8 +9,9 @@ from worker.errors import RuleError
 
 
 class SubscriptionStatus(StrEnum):
-    """Where a subscription stands; suspended is not Free, it keeps its data (R10)."""
+    """Where a subscription stands; pending is ordered and not paid; suspended is not Free, it keeps its data (R10)."""
 
+    PENDING = "pending"
     ACTIVE = "active"
     PAST_DUE = "past_due"
     SUSPENDED = "suspended"
@@ -21,6 +22,7 @@ LIVE = frozenset({SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE})
 
 SUBSCRIPTION_TRANSITIONS: Mapping[SubscriptionStatus, frozenset[SubscriptionStatus]] = MappingProxyType(
     {
+        SubscriptionStatus.PENDING: frozenset({SubscriptionStatus.ACTIVE, SubscriptionStatus.ENDED}),
         SubscriptionStatus.ACTIVE: frozenset(
             {SubscriptionStatus.PAST_DUE, SubscriptionStatus.SUSPENDED, SubscriptionStatus.ENDED}
         ),
@@ -60,7 +62,10 @@ CHARGE_TRANSITIONS: Mapping[ChargeState, frozenset[ChargeState]] = MappingProxyT
         # Succeeded at once: credit covers it, or it is carried. Declined at once: there is no usable method.
         # Cancelling: renewal was switched off before the confirmation began (R7).
         _S.PRICED: frozenset({_S.CREATED, _S.SUCCEEDED, _S.DECLINED, _S.CANCELLING}),
-        _S.CREATED: frozenset({_S.CONFIRMING, _S.CANCELLING, _S.DECLINED}),
+        # Succeeded, processing, cancelled: an order that the customer paid or gave up on the page, without our try.
+        _S.CREATED: frozenset(
+            {_S.CONFIRMING, _S.CANCELLING, _S.DECLINED, _S.SUCCEEDED, _S.PROCESSING, _S.CANCELLED, _S.FAILED}
+        ),
         # Back to created or declined: the provider certainly did not execute the confirmation.
         _S.CONFIRMING: frozenset(
             {_S.SUCCEEDED, _S.PROCESSING, _S.DECLINED, _S.UNKNOWN, _S.CREATED, _S.CANCELLED, _S.FAILED},
@@ -92,6 +97,56 @@ FINAL = frozenset(state for state, following in CHARGE_TRANSITIONS.items() if no
 OPEN = frozenset(ChargeState) - FINAL
 # A renewal in one of these never suspends its account (R10): its answer is still to come.
 BLOCKING = OPEN - {ChargeState.DECLINED}
+UNDER_WAY = frozenset({ChargeState.CONFIRMING, ChargeState.UNKNOWN, ChargeState.PROCESSING})
+"""States of a charge whose answer is still to come: nothing else may happen to it meanwhile (R12d)."""
+
+
+class Purpose(StrEnum):
+    """What a charge is for. Purchases and changes are orders: they have a quote (R4)."""
+
+    RENEWAL = "renewal"
+    PURCHASE = "purchase"
+    CHANGE = "change"
+
+
+class Payer(StrEnum):
+    """Who confirms a payment: we, without the customer; we, with the customer there; the customer on the page."""
+
+    AUTOMATIC = "automatic"
+    SAVED_METHOD = "saved_method"
+    PAGE = "page"
+
+
+class PayoutState(StrEnum):
+    """Where a refund of one charge stands at the provider (R14b).
+
+    UNKNOWN is everything that is neither a definite yes nor a definite no; a look at the provider settles it.
+    """
+
+    PLANNED = "planned"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+_P = PayoutState
+
+PAYOUT_TRANSITIONS: Mapping[PayoutState, frozenset[PayoutState]] = MappingProxyType(
+    {
+        _P.PLANNED: frozenset({_P.SENT}),
+        # Back to planned: the provider certainly did not execute the request.
+        _P.SENT: frozenset({_P.PLANNED, _P.PENDING, _P.SUCCEEDED, _P.FAILED, _P.UNKNOWN}),
+        # To itself: looked at again, and still not known. Never back to planned, which would be sent anew.
+        _P.UNKNOWN: frozenset({_P.UNKNOWN, _P.PENDING, _P.SUCCEEDED, _P.FAILED}),
+        _P.PENDING: frozenset({_P.PENDING, _P.SUCCEEDED, _P.FAILED}),
+        # The bank may send the money back after all.
+        _P.SUCCEEDED: frozenset({_P.FAILED}),
+        # An operator has it paid again, under a new name; nothing of the old one moved any money.
+        _P.FAILED: frozenset({_P.PLANNED}),
+    }
+)
 
 
 class DeclineKind(StrEnum):
@@ -122,6 +177,15 @@ def check_subscription_transition(*, before: SubscriptionStatus, after: Subscrip
         RuleError: the message names both states.
     """
     _check(SUBSCRIPTION_TRANSITIONS, before=before, after=after)
+
+
+def check_payout_transition(*, before: PayoutState, after: PayoutState) -> None:
+    """Refuse a step of a payout that the table does not have.
+
+    Raises:
+        RuleError: the message names both states.
+    """
+    _check(PAYOUT_TRANSITIONS, before=before, after=after)
 
 
 def states_before(after: ChargeState) -> frozenset[ChargeState]:

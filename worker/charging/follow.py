@@ -1,4 +1,4 @@
-"""The provider's events: payments that ended without our call, such as a customer's on the payment page.
+"""The provider's events: payments, refunds and disputes that went on without our call.
 
 An event is only a hint. Final states never change, so they are believed; a failure is read back first, since it may
 speak of an earlier attempt.
@@ -12,14 +12,17 @@ from typing import Any
 from sqlalchemy import Row
 
 from worker import boundary
+from worker.charging.chargebacks import settle_disputes
 from worker.charging.outcomes import Step, Verdict, of_reading
+from worker.charging.payouts import read_again, settle_payouts
 from worker.charging.settle import settle
-from worker.gateways.answers import AboutKind, ProviderEvent
+from worker.errors import UnreachableError
+from worker.gateways.answers import AboutKind, ProviderEvent, RefundAnswerKind
 from worker.gateways.stripe import EVENTS_PAGE_MAX
 from worker.queue.items import Lease, fence
 from worker.queue.runs import lock_planning
 from worker.runtime import Runtime
-from worker.store import attempts, provider
+from worker.store import attempts, payouts, provider
 
 PAGES_MAX = 20
 """Pages in one item; the next minute goes on."""
@@ -30,21 +33,27 @@ BACK_AT_FIRST = timedelta(days=1)
 
 
 def settle_events(runtime: Runtime, lease: Lease) -> Counter[str]:
-    """Read events since the cursor and settle the charges that they speak of. Raises UnreachableError."""
+    """Read events since the cursor and settle the charges, refunds and disputes that they speak of.
+
+    Raises:
+        UnreachableError: the provider does not answer; the events are read again.
+    """
     counts: Counter[str] = Counter()
     with boundary.transaction(runtime.engine, "follow.cursor") as connection:
         cursor = provider.event_cursor(connection)
+        provider.note_look(connection, now=runtime.clock.now())
         open_since = attempts.open_since(connection) or runtime.clock.today()
     since = datetime.combine(open_since, time(), UTC) - BACK_AT_FIRST
     after = cursor
     for _ in range(PAGES_MAX):
         events = runtime.payments.events(after=after, since=since)
         counts["events"] += len(events)
-        counts += _settle_page(runtime, lease, events)
+        counts += _settle_page(runtime, lease, [event for event in events if event.about is AboutKind.INTENT])
+        counts += _settle_refunds(runtime, lease, [event for event in events if event.about is AboutKind.REFUND])
+        counts += settle_disputes(runtime, lease, [event for event in events if event.about is AboutKind.DISPUTE])
         if not events:
             break
         after = events[-1].event_id
-        # over refunds and disputes too, which concern nobody here
         _move_cursor(runtime, lease, events)
         if len(events) < EVENTS_PAGE_MAX:
             break
@@ -52,7 +61,6 @@ def settle_events(runtime: Runtime, lease: Lease) -> Counter[str]:
 
 
 def _settle_page(runtime: Runtime, lease: Lease, events: Sequence[ProviderEvent]) -> Counter[str]:
-    events = [event for event in events if event.about is AboutKind.INTENT]
     spoken_of = {event.intent for event in events}
     if not spoken_of:
         return Counter()
@@ -72,6 +80,28 @@ def _settle_page(runtime: Runtime, lease: Lease, events: Sequence[ProviderEvent]
         ]
         counts += settle(runtime, lease, [v for v in verdicts if _is_news(v)])
     return counts
+
+
+def _settle_refunds(runtime: Runtime, lease: Lease, events: Sequence[ProviderEvent]) -> Counter[str]:
+    """A refund that was pending has ended, or one that had succeeded has failed after all (R14b).
+
+    Payouts are not claimed for it: one that an item holds meanwhile is moved by whoever is first, along its table.
+    """
+    names = sorted({event.name for event in events})
+    if not names:
+        return Counter()
+    with boundary.transaction(runtime.engine, "follow.refunds") as connection:
+        rows = payouts.of_refunds(connection, names)
+    counts: Counter[str] = Counter()
+    size = runtime.limits.micro_batch_max
+    for start in range(0, len(rows), size):
+        verdicts = read_again(runtime, rows[start : start + size])
+        counts += settle_payouts(runtime, lease, verdicts)
+        unread = [v for v in verdicts if v.answer.kind in {RefundAnswerKind.UNKNOWN, RefundAnswerKind.NOT_EXECUTED}]
+        if unread:
+            # the cursor must not pass it: a refund that had succeeded is read for no other reason
+            raise UnreachableError(f"{len(unread)} refunds that events speak of cannot be read")
+    return Counter({f"payouts_{state}": count for state, count in counts.items()})
 
 
 _NEWS = {

@@ -6,14 +6,17 @@ priced, what has no PaymentIntent gets one, and a confirmation without an answer
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row
 
 from worker import boundary
-from worker.billing.states import DeclineKind
+from worker.billing.states import DeclineKind, Purpose
 from worker.charging.letters import NO_METHOD_CODE
 from worker.charging.outcomes import Step, Verdict, of_confirmation, of_reading
 from worker.charging.price import price_planned
 from worker.charging.recover import recover
-from worker.charging.settle import settle
+from worker.charging.settle import ORDER_PAUSE_FIRST, settle
 from worker.charging.withdraw import withdraw
 from worker.errors import UnreachableError
 from worker.gateways.answers import Answer, AnswerKind
@@ -58,7 +61,7 @@ def _micro_batch(runtime: Runtime, lease: Lease, ids: Sequence[int]) -> Counter[
     clock = runtime.clock
     with boundary.transaction(runtime.engine, "charging.begin") as connection:
         fence(connection, lease)
-        attempts.set_intents(connection, created)
+        attempts.set_intents(connection, created, look_at=clock.now() + ORDER_PAUSE_FIRST)
         charges.park(connection, refused, now=clock.now())
         unwanted = attempts.withdraw_unwanted(connection, ids, item=lease.item_id)
         methodless = attempts.without_method(connection, ids, item=lease.item_id, today=clock.today())
@@ -68,6 +71,7 @@ def _micro_batch(runtime: Runtime, lease: Lease, ids: Sequence[int]) -> Counter[
             item=lease.item_id,
             today=clock.today(),
             now=clock.now(),
+            return_url=runtime.links.account_page_url,
         )
     answers = runtime.payments.confirm(
         [ConfirmRequest(key=f"attempt-{row.uid}", intent=row.provider_intent, parameters=row.request) for row in begun]
@@ -90,12 +94,13 @@ def _create(
     answers = runtime.payments.create(
         [
             IntentRequest(
-                # a business key: a store that was set back and plans the same charge again is refused, not obeyed
-                key=f"renewal-{row.subscription_id}-{row.term_number}-{row.ordinal}",
+                key=_creation_key(row),
                 amount_minor=row.amount_minor,
                 currency=row.currency,
                 customer=row.provider_customer,
                 metadata={"charge": str(row.uid), "account": row.external_id, "term": str(row.term_number)},
+                # also of a saved one: if it is declined, the customer may pay with another one on the page
+                save_method=row.purpose != Purpose.RENEWAL,
             )
             for row in rows
         ]
@@ -109,6 +114,13 @@ def _create(
         else:
             counts["not_created"] += 1
     return created, refused
+
+
+def _creation_key(row: Row[Any]) -> str:
+    """A renewal's is a business key: a store that was set back and plans the charge again is refused, not obeyed."""
+    if row.purpose != Purpose.RENEWAL:
+        return f"order-{row.uid}"
+    return f"renewal-{row.subscription_id}-{row.term_number}-{row.ordinal}"
 
 
 def _read_moved_on(runtime: Runtime, verdicts: Sequence[Verdict], intents: dict[int, str]) -> list[Verdict]:

@@ -1,23 +1,27 @@
 """Settling: verdicts of a micro-batch into the books in one short transaction; a bad row is parked alone."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
 from worker import boundary
 from worker.billing import dunning
-from worker.billing.states import DeclineKind
+from worker.billing.states import DeclineKind, Purpose
+from worker.charging.fulfil import Moment, carry_out
+from worker.charging.learning import keep_learned, learn_methods
 from worker.charging.letters import NO_METHOD_CODE, Rung, mail_of_decline, ring_now, send_mails
 from worker.charging.outcomes import Step, Verdict
 from worker.charging.suspension import give_up
+from worker.gateways.answers import ProviderMethod
 from worker.queue.items import Lease, fence
 from worker.queue.plans import in_items
 from worker.queue.runs import ring
 from worker.runtime import Runtime
-from worker.store import charges, settlement
+from worker.store import charges, orders, settlement
 from worker.store.mails import NewMail
 
 AMOUNT_DIFFERS = "amount_differs"
@@ -25,6 +29,10 @@ PROCESSING_CHECK = timedelta(hours=6)
 """A payment that processes is told of by events; this is how long we trust them before we read."""
 UNKNOWN_PAUSES = (timedelta(seconds=20), timedelta(seconds=40), timedelta(minutes=1), timedelta(minutes=5))
 UNKNOWN_PAUSE_MAX = timedelta(minutes=30)
+REPLACED = "replaced"
+"""Prefix of the keys of items that cancel what an order at the desk takes the place of."""
+ORDER_PAUSE_FIRST = timedelta(minutes=1)
+"""After so long an order that waits for its customer is read for the first time."""
 UNKNOWN_CHECKS_MAX = 100
 """About two days of reading in vain; then a person must look."""
 
@@ -43,8 +51,9 @@ def settle(
     """
     if not verdicts:
         return Counter()
+    learned = learn_methods(runtime, verdicts)
     try:
-        return _settle(runtime, lease, verdicts, checks or {})
+        return _settle(runtime, lease, verdicts, checks or {}, learned)
     except IntegrityError as error:
         if len(verdicts) > 1:
             counts: Counter[str] = Counter()
@@ -58,16 +67,24 @@ def settle(
         return Counter({Step.PARK.value: 1})
 
 
-def _settle(runtime: Runtime, lease: Lease, verdicts: Sequence[Verdict], checks: dict[int, int]) -> Counter[str]:
+def _settle(
+    runtime: Runtime,
+    lease: Lease,
+    verdicts: Sequence[Verdict],
+    checks: dict[int, int],
+    learned: Mapping[int, ProviderMethod],
+) -> Counter[str]:
     now, today = runtime.clock.now(), runtime.clock.today()
     rung = Rung()
     with boundary.transaction(runtime.engine, "charging.settle") as connection:
         fence(connection, lease)
+        orders.lock_accounts(connection, [v.charge_id for v in verdicts])
         verdicts = _demand_right_amounts(connection, verdicts)
         by_step = {step: [v for v in verdicts if v.step is step] for step in Step}
         _answer_attempts(connection, verdicts, now=now)
-        _succeed(connection, lease, by_step[Step.SUCCEED], rung, now=now, today=today)
-        mails = _decline(runtime, connection, by_step[Step.DECLINE], today=today)
+        keep_learned(connection, learned)
+        mails = _succeed(runtime, connection, lease, by_step[Step.SUCCEED], rung, now=now, today=today)
+        mails += _decline(runtime, connection, by_step[Step.DECLINE], now=now, today=today)
         _wait(
             connection,
             [*by_step[Step.PROCESS], *by_step[Step.UNKNOWN], *by_step[Step.CANCEL_AGAIN]],
@@ -76,7 +93,14 @@ def _settle(runtime: Runtime, lease: Lease, verdicts: Sequence[Verdict], checks:
         )
         stepping = [v for v in (*by_step[Step.STEP_BACK], *by_step[Step.PARK]) if v.reason != AMOUNT_DIFFERS]
         settlement.step_back(connection, [v.charge_id for v in stepping])
-        mails += give_up(connection, [v.charge_id for v in by_step[Step.GIVE_UP]], runtime, today=today, now=now)
+        mails += give_up(
+            connection,
+            [v.charge_id for v in by_step[Step.GIVE_UP]],
+            runtime,
+            today=today,
+            now=now,
+            replaced=lease.key.startswith(REPLACED),
+        )
         charges.park(
             connection,
             list(_parked(by_step[Step.PARK], [*by_step[Step.UNKNOWN], *by_step[Step.CANCEL_AGAIN]], checks)),
@@ -130,6 +154,7 @@ def _answer_attempts(connection: Connection, verdicts: Iterable[Verdict], *, now
 
 
 def _succeed(
+    runtime: Runtime,
     connection: Connection,
     lease: Lease,
     verdicts: Sequence[Verdict],
@@ -137,22 +162,31 @@ def _succeed(
     *,
     now: datetime,
     today: date,
-) -> None:
+) -> list[NewMail]:
     if not verdicts:
-        return
+        return []
     settled = settlement.succeed(connection, [v.charge_id for v in verdicts], now=now, today=today)
-    items = in_items([row.id for row in settled], size=len(settled) or 1, claims=None, prefix="charges")
+    renewals = [row for row in settled if row.purpose == Purpose.RENEWAL]
+    renewed = [row.id for row in renewals]
+    settlement.begin_terms(connection, renewed, [row.subscription_id for row in renewals], now=now)
+    ordered = [row.id for row in settled if row.purpose != Purpose.RENEWAL]
+    carried = carry_out(connection, runtime, ordered, Moment(now, today, lease.root_run_id))
+    rung.items += carried.items
+    paid = sorted([*renewed, *carried.fulfilled])
     rung.items += ring(
         connection,
         job="issue_invoices",
-        items=items,
+        items=in_items(paid, size=len(paid) or 1, claims=None, prefix="charges"),
         business_date=lease.business_date,
         root_run_id=lease.root_run_id,
         by=lease.job,
     )
+    return carried.mails
 
 
-def _decline(runtime: Runtime, connection: Connection, verdicts: Sequence[Verdict], *, today: date) -> list[NewMail]:
+def _decline(
+    runtime: Runtime, connection: Connection, verdicts: Sequence[Verdict], *, now: datetime, today: date
+) -> list[NewMail]:
     if not verdicts:
         return []
     verdict_of = {v.charge_id: v for v in verdicts}
@@ -160,6 +194,9 @@ def _decline(runtime: Runtime, connection: Connection, verdicts: Sequence[Verdic
     for row in settlement.to_decline(connection, list(verdict_of)):
         verdict = verdict_of[row.id]
         kind = verdict.decline or DeclineKind.SOFT
+        if row.purpose != Purpose.RENEWAL:
+            rows.append(_declined_order(row, verdict, kind, now=now))
+            continue
         first = row.first_declined_on or today
         next_try = dunning.next_try(first_declined_on=first, today=today, kind=kind, policy=runtime.policy)
         suspends_on = dunning.schedule(first, runtime.policy).ends_on
@@ -173,11 +210,27 @@ def _decline(runtime: Runtime, connection: Connection, verdicts: Sequence[Verdic
                 "first_declined_on": first.isoformat(),
                 "next_try_on": None if next_try is None else next_try.isoformat(),
                 "suspends_on": suspends_on.isoformat(),
+                "check_after": None,
             }
         )
         mails.append(mail_of_decline(runtime, row, kind, code, next_try=next_try, suspends_on=suspends_on, today=today))
     settlement.decline(connection, rows)
     return mails
+
+
+def _declined_order(row: Row[Any], verdict: Verdict, kind: DeclineKind, *, now: datetime) -> dict[str, object]:
+    """An order has no schedule: its customer is there, is told at once, and may pay otherwise on the page (R4)."""
+    code = verdict.answer.decline_code or verdict.answer.code
+    return {
+        "id": row.id,
+        "counts": code != NO_METHOD_CODE,
+        "kind": kind.value,
+        "code": code,
+        "first_declined_on": None if row.first_declined_on is None else row.first_declined_on.isoformat(),
+        "next_try_on": None,
+        "suspends_on": None if row.suspends_on is None else row.suspends_on.isoformat(),
+        "check_after": (now + ORDER_PAUSE_FIRST).isoformat(),
+    }
 
 
 _WAITING_STATES = {Step.PROCESS: "processing", Step.UNKNOWN: "unknown", Step.CANCEL_AGAIN: "cancelling"}

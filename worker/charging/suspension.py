@@ -5,19 +5,24 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection
 
+from worker.billing.states import Purpose
 from worker.runtime import Runtime
 from worker.store import scheduled, settlement, subscriptions
 from worker.store.mails import NewMail
 
 
 def give_up(
-    connection: Connection, charge_ids: Sequence[int], runtime: Runtime, *, today: date, now: datetime
+    connection: Connection, charge_ids: Sequence[int], runtime: Runtime, *, today: date, now: datetime, replaced: bool
 ) -> list[NewMail]:
     """The provider has cancelled for certain. Where the schedule had run out or renewal is off, the service ends."""
     if not charge_ids:
         return []
-    rows = settlement.cancelled(connection, charge_ids, today=today)
-    over = [row.subscription_id for row in rows if row.state == "failed" or not row.auto_renew]
+    rows = settlement.cancelled(connection, charge_ids, today=today, replaced=replaced)
+    over = [
+        row.subscription_id
+        for row in rows
+        if row.state == "failed" or (row.purpose == Purpose.RENEWAL and not row.auto_renew)
+    ]
     return suspend(connection, over, runtime, today=today, now=now)
 
 

@@ -7,6 +7,7 @@ open_account      a new account, Free
 payment_methods   set up, attach, use, remove
 customers_at_provider   the account's customer at the payment provider, made when it is first needed
 billing_details   versions of name, address, e-mail, VAT number
+vat_number        one form for VAT numbers, and their checksum
 invoice_note      the customer's own words on invoices
 live              locks and conditions of support's acts on a live subscription
 interval_change   yearly to monthly: scheduled by support, withdrawn by whoever thinks better
@@ -15,4 +16,7 @@ goodwill          a discount for the next terms, by support
 extend_term       days for nothing, by support
 my_package        what an account page shows
 to_free           back to Free, by support
+open_payments     cancelled before an act that gives them up
+refund            money back, within the rule or by support
+disputes          the end of a chargeback's hold, by support
 """

@@ -11,6 +11,7 @@ from worker.billing.countries import COUNTRIES
 from worker.charging.letters import Rung
 from worker.desk.plain_text import checked
 from worker.desk.request import Ask, Caller, Done, noted, perform
+from worker.desk.vat_number import normalised
 from worker.errors import ActRefusedError
 from worker.runtime import Runtime
 from worker.store import desk
@@ -19,7 +20,6 @@ _LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})+", re.IGNORECASE)
 _LOCAL_MAX, _EMAIL_MAX = 64, 254
-_VAT_NUMBER = re.compile(r"[A-Z]{2}[0-9A-Z+*]{2,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,15 @@ def _change(good: dict[str, str | None], connection: Connection, account: int, r
 
 
 def _checked(given: BillingDetails) -> dict[str, str | None]:
+    country = _country(checked(given.country, name="the country", longest=20, required=True))
     return {
         "company": checked(given.company, name="the name", longest=200, required=True),
         "street": checked(given.street, name="the street", longest=200, required=True),
         "city": checked(given.city, name="the city", longest=100, required=True),
         "postcode": checked(given.postcode, name="the postcode", longest=20, required=True),
-        "country": _country(checked(given.country, name="the country", longest=20, required=True)),
+        "country": country,
         "email": _email(checked(given.email, name="the e-mail address", longest=_EMAIL_MAX, required=True)),
-        "vat_number": _vat_number(checked(given.vat_number, name="the VAT number", longest=40)),
+        "vat_number": normalised(checked(given.vat_number, name="the VAT number", longest=40), country=country),
     }
 
 
@@ -80,12 +81,3 @@ def _email(address: str) -> str:
     if len(local) > _LOCAL_MAX or not _LOCAL.fullmatch(local) or not _DOMAIN.fullmatch(plain):
         raise ActRefusedError("email", f"{address!r} is no e-mail address: please correct it, invoices go there")
     return address
-
-
-def _vat_number(number: str) -> str | None:
-    bare = re.sub(r"[ .-]", "", number).upper()
-    if bare and not _VAT_NUMBER.fullmatch(bare):
-        raise ActRefusedError(
-            "vat_number", f"{number!r} is no VAT number: it begins with its country, such as PL1234567890"
-        )
-    return bare or None

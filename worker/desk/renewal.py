@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from worker.billing.states import LIVE
+from worker.billing.states import LIVE, UNDER_WAY
 from worker.charging.letters import Rung
 from worker.desk.request import Ask, Caller, Done, noted, perform, send
 from worker.errors import ActRefusedError
@@ -19,8 +19,6 @@ from worker.runtime import Runtime
 from worker.store import desk, settlement
 from worker.store.mails import NewMail
 
-UNDER_WAY = frozenset({"confirming", "unknown", "processing"})
-"""States of a charge whose answer is still to come."""
 ACCOUNT_FREE = "the account is Free and has no renewal: buy a package first"
 ACCOUNT_SUSPENDED = "the account is suspended and has no renewal: a new order starts it again"
 

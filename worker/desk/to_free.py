@@ -11,18 +11,12 @@ from sqlalchemy import Connection
 
 from worker import boundary
 from worker.charging.letters import Rung
-from worker.charging.outcomes import Step
-from worker.charging.withdraw import withdraw
+from worker.desk.open_payments import LATER, begin_withdrawing, carry_out_withdrawing
 from worker.desk.renewal import demand_quiet
 from worker.desk.request import Ask, Caller, Done, account_of, done_before, noted, perform
 from worker.errors import ActRefusedError
-from worker.queue import items
-from worker.queue.plans import Claimed, in_items
-from worker.queue.runs import lock_planning, ring
 from worker.runtime import Runtime
-from worker.store import desk, settlement
-
-LATER = "the open payment is still being cancelled: try again in a few minutes"
+from worker.store import desk, scheduled, settlement
 
 
 def to_free(runtime: Runtime, caller: Caller, *, request_id: str, reason: str | None = None) -> Done:
@@ -47,38 +41,9 @@ def _cancel_open(runtime: Runtime, ask: Ask) -> Done | None:
         open_charges = desk.lock_open_charges(connection, account)
         _demand_subscription(connection, account)
         demand_quiet(open_charges)
-        lock_planning(connection)
-        to_cancel = desk.withdraw_charges(connection, [charge.id for charge in open_charges])
-        if len(to_cancel) < len(open_charges):
-            raise ActRefusedError("payment_under_way", LATER)
-        made = ring(
-            connection,
-            job="renew",
-            items=in_items(to_cancel, size=max(len(to_cancel), 1), claims=Claimed.CHARGES, prefix="charges"),
-            business_date=runtime.clock.today(),
-            root_run_id=None,
-            by="desk",
-        )
-    for item in made:
-        _carry_out(runtime, item)
+        made = begin_withdrawing(runtime, connection, open_charges)
+    carry_out_withdrawing(runtime, made)
     return None
-
-
-def _carry_out(runtime: Runtime, item: int) -> None:
-    """Do the item here and now; a worker who was quicker, or who comes after us, does the same."""
-    held = items.lease(runtime.engine, item, lease_s=runtime.limits.lease_s)
-    if held is None:
-        raise ActRefusedError("payment_under_way", LATER)
-    try:
-        counts = withdraw(runtime, held, held.ids)
-        items.finish(runtime.engine, held, dict(counts))
-    except Exception as error:
-        items.fail(runtime.engine, held, error, attempts_max=runtime.limits.item_attempts_max)
-        raise
-    if counts[Step.SUCCEED.value] or counts[Step.PROCESS.value]:
-        raise ActRefusedError(
-            "paid_meanwhile", "the open payment has arrived after all and renews the term: look at it, then ask again"
-        )
 
 
 def _end(runtime: Runtime, connection: Connection, account: int, rung: Rung) -> Mapping[str, object]:
@@ -88,16 +53,26 @@ def _end(runtime: Runtime, connection: Connection, account: int, rung: Rung) -> 
     demand_quiet(open_charges)
     if open_charges:
         raise ActRefusedError("payment_under_way", LATER)
+    end_service(runtime, connection, subscription, because="to_free")
+    row = desk.standing(connection, account)
+    return {"package": "free", "credit_minor": row.credit_minor, "currency": row.currency}
+
+
+def end_service(runtime: Runtime, connection: Connection, subscription: int, *, because: str) -> None:
+    """End a subscription that has no open charge: the account is Free, and nothing speaks of the next term any more.
+
+    `because` is kept with the notice that is taken out of the account.
+    """
+    now = runtime.clock.now()
     desk.end_subscription(connection, subscription)
-    settlement.end_notices(connection, [subscription], because="to_free", now=runtime.clock.now())
+    scheduled.make_void(connection, [subscription], now=now)
+    settlement.end_notices(connection, [subscription], because=because, now=now)
     settlement.withdraw_mails(connection, [subscription], because="the account went back to Free first")
     kinds = (
         *("yearly_renewal", "billing_details_needed", "renewal_off_confirmed"),
         *("prices_change", "interval_change_scheduled", "term_extended"),
     )
     desk.take_back_mails(connection, subscription, kinds, because="the account went back to Free first")
-    row = desk.standing(connection, account)
-    return {"package": "free", "credit_minor": row.credit_minor, "currency": row.currency}
 
 
 def _demand_subscription(connection: Connection, account: int) -> int:

@@ -6,7 +6,23 @@ import sys
 import typer
 
 from worker import telemetry
-from worker.ops import accounts, catalogue, customers, db, desk, desk_support, doctor, explain, jobs, run, runs, stuck
+from worker.ops import (
+    accounts,
+    catalogue,
+    customers,
+    db,
+    desk,
+    desk_money,
+    desk_orders,
+    desk_support,
+    doctor,
+    explain,
+    invoices,
+    jobs,
+    run,
+    runs,
+    stuck,
+)
 from worker.ops.edge import EXIT_CODES, OneLineErrors
 
 app = typer.Typer(
@@ -29,8 +45,11 @@ app.command("account")(accounts.account)
 app.command("doctor")(doctor.doctor)
 app.command("import")(customers.import_)
 app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(invoices.app, name="invoice")
 app.add_typer(db.app, name="db")
 desk_support.register(desk.app)
+desk_orders.register(desk.app)
+desk_money.register(desk.app)
 app.add_typer(desk.app, name="desk")
 
 

@@ -1,4 +1,4 @@
-"""Another life for what is stuck: dead items, parked charges, failed mails; and a held run let go."""
+"""Another life for what is stuck: dead items, parked charges and payouts, failed mails; and a held run let go."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,10 +13,17 @@ from worker.queue import runs
 from worker.queue.items import requeue as requeue_items
 from worker.queue.plans import Claimed, Plan, PlanRequest, Trigger, in_items
 from worker.runtime import Runtime
-from worker.store import charges, mails, operations
+from worker.store import charges, mails, operations, payouts
 
-WHAT = {"item": "dead item", "charge": "parked charge", "mail": "failed mail"}
+WHAT = {"item": "dead item", "charge": "parked charge", "mail": "failed mail", "payout": "parked payout"}
 """What may be requeued, as the messages call it."""
+
+
+_WORKED_BY = {
+    "charge": (CHARGING_JOB, Claimed.CHARGES),
+    "mail": ("deliver_mail", Claimed.MAILS),
+    "payout": ("pay_refunds", Claimed.PAYOUTS),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,7 @@ class Chosen:
     items: Sequence[int] = ()
     charges: Sequence[int] = ()
     mails: Sequence[int] = ()
+    payouts: Sequence[int] = ()
     all_dead: bool = False
 
 
@@ -36,6 +44,7 @@ class Requeued:
     items: list[int] = field(default_factory=list)
     charges: list[int] = field(default_factory=list)
     mails: list[int] = field(default_factory=list)
+    payouts: list[int] = field(default_factory=list)
     runs: list[int] = field(default_factory=list)
     rung: bool = True
 
@@ -54,7 +63,7 @@ def requeue(runtime: Runtime, chosen: Chosen, *, by: str, reason: str) -> Requeu
         with boundary.transaction(runtime.engine, "ops.requeue") as connection:
             rung_for += requeue_items(connection, item_ids)
             _audit(connection, "requeue", by=by, reason=reason, details={"items": item_ids})
-    for kind, ids in (("charge", sorted(set(chosen.charges))), ("mail", sorted(set(chosen.mails)))):
+    for kind, ids in _rows(chosen):
         if ids:
             planned = _requeue_rows(runtime, kind, ids, by=by, reason=reason)
             made.append(planned.run_id)
@@ -63,21 +72,27 @@ def requeue(runtime: Runtime, chosen: Chosen, *, by: str, reason: str) -> Requeu
         items=item_ids,
         charges=sorted(set(chosen.charges)),
         mails=sorted(set(chosen.mails)),
+        payouts=sorted(set(chosen.payouts)),
         runs=made,
         rung=ring(runtime, rung_for),
     )
 
 
+def _rows(chosen: Chosen) -> list[tuple[str, list[int]]]:
+    named = (("charge", chosen.charges), ("mail", chosen.mails), ("payout", chosen.payouts))
+    return [(kind, sorted(set(ids))) for kind, ids in named]
+
+
 def _checked(runtime: Runtime, chosen: Chosen) -> list[int]:
     """The items to requeue, after everything chosen was found to be stuck."""
     with boundary.transaction(runtime.engine, "ops.requeuable") as connection:
-        for kind, ids in (("item", chosen.items), ("charge", chosen.charges), ("mail", chosen.mails)):
+        for kind, ids in (("item", chosen.items), *_rows(chosen)):
             wrong = operations.not_requeuable(connection, kind=kind, ids=ids)
             if wrong:
                 raise RefusedError(f"no {WHAT[kind]}: {', '.join(map(str, wrong))}; nothing was requeued")
         dead = operations.all_dead(connection) if chosen.all_dead else []
     item_ids = sorted({*chosen.items, *dead})
-    if not item_ids and not chosen.charges and not chosen.mails:
+    if not item_ids and not any(ids for _, ids in _rows(chosen)):
         raise RefusedError("nothing is dead" if chosen.all_dead else "nothing was chosen to be requeued")
     return item_ids
 
@@ -87,12 +102,22 @@ def _requeue_rows(runtime: Runtime, kind: str, ids: Sequence[int], *, by: str, r
 
     The run is a rung one: it is no day's whole set, so it must not count as that day's run.
     """
-    job_name, claims = (CHARGING_JOB, Claimed.CHARGES) if kind == "charge" else ("deliver_mail", Claimed.MAILS)
+    job_name, claims = _WORKED_BY[kind]
 
     def plan(connection: Connection, request: PlanRequest) -> Plan:
-        release = charges.release_parked if kind == "charge" else mails.requeue_mails
-        released = release(connection, ids, now=request.now)
-        _audit(connection, "requeue", by=by, reason=reason, details={f"{kind}s": released})
+        details: dict[str, object] = {}
+        if kind == "payout":
+            revived = payouts.revive(connection, ids)
+            released = [row.id for row in revived]
+            # the names under which the provider knows what was sent before
+            details["sent_before"] = {
+                str(row.id): {"uid": str(row.former_uid), "state": row.former_state, "refund": row.provider_refund}
+                for row in revived
+            }
+        else:
+            release = charges.release_parked if kind == "charge" else mails.requeue_mails
+            released = release(connection, ids, now=request.now)
+        _audit(connection, "requeue", by=by, reason=reason, details={f"{kind}s": released, **details})
         items = in_items(sorted(released), size=request.item_size_max, claims=claims, prefix=f"{kind}s")
         return Plan(items, {f"requeued_{kind}s": len(released)})
 

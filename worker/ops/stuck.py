@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 Items = Annotated[list[int] | None, typer.Option("--item", help="A dead item; may be repeated.", min=1)]
 Charges = Annotated[list[int] | None, typer.Option("--charge", help="A parked charge; may be repeated.", min=1)]
 Mails = Annotated[list[int] | None, typer.Option("--mail", help="A failed mail; may be repeated.", min=1)]
+Payouts = Annotated[list[int] | None, typer.Option("--payout", help="A parked payout; may be repeated.", min=1)]
 AllDead = Annotated[bool, typer.Option("--all-dead", help="Every dead item.")]
 
 HELD_PAGE = "held"
 """The runbook's heading for runs that wait for an operator."""
+DISPUTE_PAGE = "dispute"
+"""Its heading for chargebacks."""
 
 
 def stuck(*, limit: Limit = 200, as_json: Json = False) -> None:
     """List what cannot go on without a person, and why.
 
-    Parked and unanswered charges, dead items, held runs, failed mails; oldest first of each kind.
+    Parked and unanswered charges and payouts, disputes, dead items, held runs, failed mails; oldest first of each kind.
     """
     from worker import boundary
     from worker.ops import show
@@ -52,10 +55,12 @@ def stuck(*, limit: Limit = 200, as_json: Json = False) -> None:
 
 def look(connection: "Connection", clock: "Clock", *, most: int) -> list[dict[str, Any]]:
     """Everything that is stuck: kind, id, state, what it is about, reason, age, next step, runbook heading."""
-    from worker.store import operations
+    from worker.store import disputes, operations, payouts
 
     return [
         *(_charge(row) for row in operations.stuck_charges(connection, now=clock.now(), most=most)),
+        *(_payout(row) for row in payouts.stuck(connection, now=clock.now(), most=most)),
+        *(_dispute(row) for row in disputes.stuck(connection, now=clock.now(), most=most)),
         *(_item(row) for row in operations.dead_items(connection, most=most)),
         *(_run(row) for row in operations.held_runs(connection, most=most)),
         *(_mail(row) for row in operations.failed_mails(connection, most=most)),
@@ -99,6 +104,47 @@ def _charge(row: Any) -> dict[str, Any]:
     )
 
 
+def _payout(row: Any) -> dict[str, Any]:
+    from worker.ops import show
+
+    about = f"{row.external_id}, subscription {row.subscription_id}, {show.money(row.amount_minor, row.currency)}"
+    about += f" of charge {row.charge_id}"
+    if row.parked_at is not None:
+        return _entry(
+            row,
+            "payout",
+            state=f"parked, {row.state}",
+            about=about,
+            reason=f"{row.parked_reason}: {row.parked_detail}" if row.parked_detail else row.parked_reason,
+            runbook=row.parked_reason,
+            act=f"odnowa requeue --payout {row.id} --reason ...",
+        )
+    return _entry(
+        row,
+        "payout",
+        state=row.state,
+        about=about,
+        reason=f"the provider's answer is missing, looked up {row.checks} times",
+        runbook=row.state,
+        act="pay_refunds looks again by itself",
+    )
+
+
+def _dispute(row: Any) -> dict[str, Any]:
+    from worker.ops import show
+
+    release = f"odnowa desk dispute-release {row.external_id} {row.provider_dispute} --reason ..."
+    return _entry(
+        row,
+        "dispute",
+        state=row.status,
+        about=f"{row.external_id}, subscription {row.subscription_id}, {row.provider_dispute}",
+        reason=f"chargeback of {show.money(row.amount_minor, row.currency)}: {row.reason}",
+        runbook=DISPUTE_PAGE,
+        act="wait for the bank" if row.status == "open" else release,
+    )
+
+
 def _item(row: Any) -> dict[str, Any]:
     return _entry(
         row,
@@ -135,11 +181,12 @@ def _mail(row: Any) -> dict[str, Any]:
     )
 
 
-def requeue(
+def requeue(  # noqa: PLR0913 - one argument per option
     *,
     item: Items = None,
     charge: Charges = None,
     mail: Mails = None,
+    payout: Payouts = None,
     all_dead: AllDead = False,
     reason: NeedsReason,
     by: By,
@@ -147,14 +194,16 @@ def requeue(
 ) -> None:
     """Give what is stuck another life.
 
-    Dead items, parked charges, failed mails: all of those named, or none.
+    Dead items, parked charges and payouts, failed mails: all of those named, or none.
     """
     from worker.ops import requeueing, show
     from worker.ops.session import open_runtime
 
-    chosen = requeueing.Chosen(items=item or (), charges=charge or (), mails=mail or (), all_dead=all_dead)
+    chosen = requeueing.Chosen(
+        items=item or (), charges=charge or (), mails=mail or (), payouts=payout or (), all_dead=all_dead
+    )
     if chosen == requeueing.Chosen():
-        raise typer.BadParameter("name what to requeue: --item, --charge, --mail or --all-dead")
+        raise typer.BadParameter("name what to requeue: --item, --charge, --mail, --payout or --all-dead")
     with open_runtime() as runtime:
         done = requeueing.requeue(runtime, chosen, by=by, reason=reason)
     if not done.rung:
@@ -162,4 +211,7 @@ def requeue(
     if as_json:
         show.document(done)
     else:
-        show.line(f"requeued: {len(done.items)} items, {len(done.charges)} charges, {len(done.mails)} mails")
+        show.line(
+            f"requeued: {len(done.items)} items, {len(done.charges)} charges, {len(done.mails)} mails, "
+            f"{len(done.payouts)} payouts"
+        )

@@ -22,6 +22,7 @@ class Claimed(StrEnum):
 
     CHARGES = "charges"
     MAILS = "mails"
+    PAYOUTS = "payouts"
 
 
 @dataclass(frozen=True, slots=True)

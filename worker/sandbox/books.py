@@ -1,11 +1,11 @@
-"""Our books held against the provider's own journal, sum by sum and count by count, charge by charge."""
+"""Our books held against the provider's own journal, sum by sum and count by count, by charge and by refund."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, Row, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,13 @@ _OURS = text("""
     WHERE c.state = 'succeeded' AND c.amount_minor > 0
 """)
 
+_OUR_REFUNDS = text("""
+    SELECT p.id, p.provider_refund AS refund, p.amount_minor, p.currency FROM payouts p
+    WHERE p.state IN ('pending', 'succeeded')
+""")
+_NO_REFUND = frozenset({"failed", "canceled"})
+"""What the provider calls a refund by which no money went back."""
+
 _INNER: Sequence[tuple[str, str]] = (
     (
         "a term was sold without exactly one succeeded charge",
@@ -46,7 +53,7 @@ _INNER: Sequence[tuple[str, str]] = (
     (
         "a succeeded charge bought no term",
         """SELECT count(*) FROM charges c LEFT JOIN terms t ON t.charge_id = c.id
-           WHERE c.state = 'succeeded' AND t.id IS NULL""",
+           WHERE c.state = 'succeeded' AND c.buys_term AND c.returned_at IS NULL AND t.id IS NULL""",
     ),
     (
         "a subscription's paid_until is not the end of its last term",
@@ -57,7 +64,16 @@ _INNER: Sequence[tuple[str, str]] = (
         "a paid charge has not exactly one invoice of its sum",
         """SELECT count(*) FROM charges c
            WHERE c.state = 'succeeded' AND c.gross_minor > 0 AND c.carried_out_minor = 0
-             AND (SELECT count(*) FROM invoices i WHERE i.charge_id = c.id AND i.gross_minor = c.gross_minor) <> 1""",
+             AND c.returned_at IS NULL
+             AND (SELECT count(*) FROM invoices i WHERE i.charge_id = c.id AND i.kind = 'invoice'
+                  AND i.gross_minor = c.gross_minor) <> 1""",
+    ),
+    (
+        "a reversal of an invoice has not exactly one credit note of its sum",
+        """SELECT count(*) FROM reversals r
+           WHERE EXISTS (SELECT 1 FROM invoices i WHERE i.charge_id = r.charge_id AND i.kind = 'invoice')
+             AND (SELECT count(*) FROM invoices n
+                  WHERE n.reversal_id = r.id AND n.gross_minor = r.gross_minor) <> 1""",
     ),
     (
         "invoice numbers have gaps or repeats",
@@ -69,7 +85,22 @@ _INNER: Sequence[tuple[str, str]] = (
     (
         "an invoice was not rendered",
         """SELECT count(*) FROM invoices i
-           WHERE NOT EXISTS (SELECT 1 FROM invoice_documents d WHERE d.invoice_id = i.id)""",
+           WHERE NOT EXISTS (SELECT 1 FROM invoice_documents d WHERE d.invoice_id = i.id AND d.edition = 1)""",
+    ),
+    (
+        "more of a charge goes back than was paid",
+        """SELECT count(*) FROM charges c
+           WHERE c.amount_minor < (SELECT sum(p.amount_minor) FROM payouts p WHERE p.charge_id = c.id)""",
+    ),
+    (
+        "more of a charge was reversed than was sold",
+        """SELECT count(*) FROM charges c
+           WHERE c.gross_minor < (SELECT sum(r.gross_minor) FROM reversals r WHERE r.charge_id = c.id)""",
+    ),
+    (
+        "a refund is not the sum of its payouts",
+        """SELECT count(*) FROM refunds f
+           WHERE f.total_minor <> (SELECT coalesce(sum(p.amount_minor), 0) FROM payouts p WHERE p.refund_id = f.id)""",
     ),
     (
         "an account's credit is negative",
@@ -79,9 +110,10 @@ _INNER: Sequence[tuple[str, str]] = (
 )
 
 
-def compare(engine: Engine, journal: Sequence[dict[str, Any]]) -> Books:
-    """Hold the books against the journal of every charge that really happened."""
+def compare(engine: Engine, journal: Sequence[dict[str, Any]], refunds: Sequence[dict[str, Any]] = ()) -> Books:
+    """Hold the books against the journal of every charge that really happened, and of every refund."""
     with engine.connect() as connection:
+        our_refunds = list(connection.execute(_OUR_REFUNDS))
         ours = {row.intent: (row.amount_minor, row.currency) for row in connection.execute(_OURS)}
         inner = [(said, connection.execute(text(query)).scalar_one()) for said, query in _INNER]
     theirs = Counter(entry["payment_intent"] for entry in journal)
@@ -95,9 +127,25 @@ def compare(engine: Engine, journal: Sequence[dict[str, Any]]) -> Books:
         for intent in ours.keys() & theirs.keys()
         if ours[intent] != sums[intent]
     ]
+    differences += _refund_differences(our_refunds, refunds)
     return Books(
         _by_currency(list(ours.values()), [(e["amount"], e["currency"].upper()) for e in journal]), differences
     )
+
+
+def _refund_differences(payouts: Sequence[Row[Any]], journal: Sequence[dict[str, Any]]) -> list[str]:
+    """Every refund by which money went back has one payout of the same sum, and the other way round."""
+    ours = {row.refund: (row.amount_minor, row.currency) for row in payouts}
+    theirs = {each["refund"]: each for each in journal if each["status"] not in _NO_REFUND}
+    marks = Counter(each["metadata"].get("payout") for each in theirs.values())
+    differences = [f"payout {mark} was paid {count} times" for mark, count in marks.items() if mark and count > 1]
+    differences += [f"{name} went back and is not in our books" for name in theirs.keys() - ours.keys()]
+    differences += [f"{name} is in our books and did not go back" for name in ours.keys() - theirs.keys()]
+    for name in ours.keys() & theirs.keys():
+        said = (theirs[name]["amount"], str(theirs[name]["currency"]).upper())
+        if said != ours[name]:
+            differences.append(f"{name}: we say {ours[name]}, the provider {said}")
+    return differences
 
 
 def _by_currency(ours: Sequence[tuple[int, str]], theirs: Sequence[tuple[int, str]]) -> list[CurrencyBooks]:

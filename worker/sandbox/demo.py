@@ -87,7 +87,7 @@ def _play(console: Console, folder: Path, *, days: int, started: float) -> int:
                 report.close_day(day)
                 progress.advance(task)
         console.print(report.table())
-        books = compare(stage.runtime.engine, stage.emulator.journal())
+        books = compare(stage.runtime.engine, stage.emulator.journal(), stage.emulator.journal_refunds())
         invoices = _export_invoices(stage, folder / "invoices")
         mails = len(list(stage.mails.glob("*.eml")))
         console.print(demo_report.books_table(books))
@@ -163,7 +163,10 @@ def _customers_act(stage: Stage, day: date) -> None:
 
 def _export_invoices(stage: Stage, folder: Path) -> int:
     folder.mkdir()
-    query = text("SELECT i.number, d.pdf FROM invoices i JOIN invoice_documents d ON d.invoice_id = i.id")
+    query = text("""
+        SELECT DISTINCT ON (i.id) i.number, d.pdf FROM invoices i JOIN invoice_documents d ON d.invoice_id = i.id
+        ORDER BY i.id, d.edition DESC, d.template_version DESC
+    """)
     count = 0
     with stage.runtime.engine.connect() as connection:
         for row in connection.execute(query):

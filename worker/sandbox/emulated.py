@@ -23,6 +23,10 @@ class Emulated:
             said = answer.read()
         return json.loads(said) if said else None
 
+    def reset(self) -> None:
+        """Make it forget everything, as if it had just been started with the same flags."""
+        self._ask("reset", method="POST", body={})
+
     def seed(self, customers: list[dict[str, Any]], payment_methods: list[dict[str, Any]]) -> None:
         """Make customers and payment methods with given ids and scripts."""
         self._ask("seed", method="POST", body={"customers": customers, "payment_methods": payment_methods})

@@ -50,7 +50,7 @@ class Sink:
         """A sink into a folder; numbers go on after the mails that are in it."""
         folder.mkdir(parents=True, exist_ok=True)
         taken = [int(file.name[:6]) for file in folder.glob("[0-9][0-9][0-9][0-9][0-9][0-9]-*.eml")]
-        self._folder = folder
+        self.folder = folder
         self._numbers = itertools.count(max(taken, default=0) + 1)
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
@@ -72,17 +72,36 @@ class Sink:
         headers = BytesHeaderParser(policy=compat32).parsebytes(content)
         kind = safe_part(str(headers.get(KIND_HEADER, "mail")))
         name = f"{next(self._numbers):06}-{kind}-{safe_part(envelope.rcpt_tos[0])}.eml"
-        write_whole(self._folder / name, content)
+        write_whole(self.folder / name, content)
         if _means(envelope.rcpt_tos, "drop") and server.transport is not None:
             server.transport.close()
         return "250 2.0.0 kept"
 
 
-async def serve(sink: Sink, *, port: int, port_file: Path | None, parent: int | None) -> None:
+class Sinks:
+    """The sink of the folder that a path leads to at the moment.
+
+    Where the path is a link, it may be turned to another folder at any time: later connections find that one, with
+    numbers of its own, and those that are open go on with the folder that they began with.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._sink = Sink(path.resolve())
+
+    def now(self) -> Sink:
+        """The sink for a new connection."""
+        folder = self._path.resolve()
+        if folder != self._sink.folder:
+            self._sink = Sink(folder)
+        return self._sink
+
+
+async def serve(sinks: Sinks, *, port: int, port_file: Path | None, parent: int | None) -> None:
     """Listen until told to stop, or until the parent process is gone.
 
     Args:
-        sink: what takes the mails.
+        sinks: what takes the mails.
         port: 0 for any free one.
         port_file: where to write the port once mails can come.
         parent: process number to live as long as; None to live on.
@@ -93,7 +112,7 @@ async def serve(sink: Sink, *, port: int, port_file: Path | None, parent: int | 
         loop.add_signal_handler(number, stop.set)
 
     def protocol() -> SMTP:
-        return SMTP(sink, hostname="localhost", ident="Odnowa mail sink", enable_SMTPUTF8=True, loop=loop)
+        return SMTP(sinks.now(), hostname="localhost", ident="Odnowa mail sink", enable_SMTPUTF8=True, loop=loop)
 
     server = await loop.create_server(protocol, _HOST, port)
     bound = server.sockets[0].getsockname()[1]
@@ -111,13 +130,13 @@ async def serve(sink: Sink, *, port: int, port_file: Path | None, parent: int | 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, required=True, help="where mails are kept")
+    parser.add_argument("--folder", type=Path, required=True, help="where mails are kept; may be a link that is turned")
     parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
     parser.add_argument("--port-file", type=Path, help="where to write the port once mails can come")
     parser.add_argument("--die-with-parent", action="store_true", help="end when the starter ends")
     options = parser.parse_args()
     parent = os.getppid() if options.die_with_parent else None
-    asyncio.run(serve(Sink(options.folder), port=options.port, port_file=options.port_file, parent=parent))
+    asyncio.run(serve(Sinks(options.folder), port=options.port, port_file=options.port_file, parent=parent))
 
 
 if __name__ == "__main__":

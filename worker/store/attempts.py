@@ -5,12 +5,14 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql import bindparam
 
-from worker.store.claims import FREE, USABLE
+from worker.store.claims import FREE, UNDISPUTED, USABLE
 
 _TO_CREATE = text("""
     SELECT c.id, c.uid, c.amount_minor, c.subscription_id, c.currency, a.provider_customer, a.external_id,
-           c.term_number,
+           c.term_number, c.purpose, c.payer,
            (SELECT count(*) FROM charges o WHERE o.subscription_id = c.subscription_id
             AND o.term_number = c.term_number AND o.id <= c.id) AS ordinal
     FROM charges c JOIN accounts a ON a.id = c.account_id
@@ -27,31 +29,39 @@ def to_create(connection: Connection, ids: Sequence[int], *, item: int) -> Seque
 
 _SET_INTENTS = text("""
     UPDATE charges c
-    SET provider_intent = v.intent, state = CASE c.state WHEN 'priced' THEN 'created' ELSE c.state END
+    SET provider_intent = v.intent, state = CASE c.state WHEN 'priced' THEN 'created' ELSE c.state END,
+        check_after = CASE c.payer WHEN 'page' THEN :look_at ELSE c.check_after END
     FROM unnest(cast(:ids AS bigint[]), cast(:intents AS text[])) AS v (id, intent)
     WHERE c.id = v.id AND c.state IN ('priced', 'declined') AND c.provider_intent IS NULL
 """)
 
 
-def set_intents(connection: Connection, pairs: Sequence[tuple[int, str]]) -> None:
-    """Commit the provider's ids before anything is confirmed."""
+def set_intents(connection: Connection, pairs: Sequence[tuple[int, str]], *, look_at: datetime) -> None:
+    """Commit the provider's ids before anything is confirmed; those that the page confirms are read from `look_at`."""
     if pairs:
         ids, intents = zip(*pairs, strict=True)
-        connection.execute(_SET_INTENTS, {"ids": list(ids), "intents": list(intents)})
+        connection.execute(_SET_INTENTS, {"ids": list(ids), "intents": list(intents), "look_at": look_at})
 
 
 _UNWANTED = text("""
     UPDATE charges c SET state = 'cancelling'
     FROM subscriptions s
-    WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.state IN ('priced', 'created')
+    WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.state IN ('priced', 'created') AND c.purpose = 'renewal'
       AND c.parked_at IS NULL AND s.id = c.subscription_id AND NOT (s.auto_renew AND s.status IN ('active', 'past_due'))
     RETURNING c.id
 """)
 
+_WANTED = """
+    (s.id = c.subscription_id
+     AND (c.purpose <> 'renewal' OR s.auto_renew AND s.status IN ('active', 'past_due')))
+"""
+"""SQL: the subscription `s` of the charge `c`; a renewal is wanted while it is live and renewal is on."""
+
 _METHODLESS = text(f"""
     SELECT c.id FROM charges c
-    JOIN subscriptions s ON s.id = c.subscription_id AND s.auto_renew AND s.status IN ('active', 'past_due')
+    JOIN subscriptions s ON {_WANTED}
     WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.amount_minor > 0 AND c.parked_at IS NULL
+      AND c.payer <> 'page'
       AND (c.state IN ('priced', 'created') OR c.state = 'declined' AND c.next_try_on <= :today)
       AND (NOT EXISTS (SELECT 1 FROM payment_methods m WHERE {USABLE})
            OR NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = c.account_id AND a.provider_customer IS NOT NULL))
@@ -59,19 +69,24 @@ _METHODLESS = text(f"""
 
 _BEGIN = text(f"""
     WITH wanted AS (
-        SELECT c.id, c.tries, m.id AS method_id, m.provider_method, m.type
+        SELECT c.id, c.payer, m.id AS method_id, m.provider_method, m.type
         FROM charges c
-        JOIN subscriptions s ON s.id = c.subscription_id AND s.auto_renew AND s.status IN ('active', 'past_due')
+        JOIN subscriptions s ON {_WANTED}
         JOIN payment_methods m ON {USABLE}
         WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.parked_at IS NULL AND c.provider_intent IS NOT NULL
+          AND c.payer <> 'page'
+          AND {UNDISPUTED.format(account="c.account_id")}
           AND (c.state = 'created'
-               OR c.state = 'declined' AND (c.next_try_on <= :today OR m.id IS DISTINCT FROM c.last_method_id))
+               OR c.state = 'declined' AND c.purpose = 'renewal'
+                  AND (c.next_try_on <= :today OR m.id IS DISTINCT FROM c.last_method_id))
         FOR UPDATE OF c FOR SHARE OF s
     ), begun AS (
         INSERT INTO attempts (charge_id, number, payment_method_id, request, sent_on, sent_at)
         SELECT w.id, 1 + coalesce((SELECT max(number) FROM attempts o WHERE o.charge_id = w.id), 0), w.method_id,
-               jsonb_build_object('payment_method', w.provider_method, 'off_session', true,
-                                  'allowed_payment_method_types', jsonb_build_array(w.type)),
+               jsonb_build_object('payment_method', w.provider_method,
+                                  'allowed_payment_method_types', jsonb_build_array(w.type))
+               || CASE w.payer WHEN 'automatic' THEN jsonb_build_object('off_session', true)
+                               ELSE jsonb_build_object('return_url', cast(:return_url AS text)) END,
                :today, :now
         FROM wanted w
         ON CONFLICT DO NOTHING
@@ -93,14 +108,16 @@ def without_method(connection: Connection, ids: Sequence[int], *, item: int, tod
     return list(connection.execute(_METHODLESS, {"ids": list(ids), "item": item, "today": today}).scalars())
 
 
-def begin(connection: Connection, ids: Sequence[int], *, item: int, today: date, now: datetime) -> Sequence[Row[Any]]:
-    """Write the attempts with their frozen parameters.
+def begin(
+    connection: Connection, ids: Sequence[int], *, item: int, today: date, now: datetime, return_url: str
+) -> Sequence[Row[Any]]:
+    """Write the attempts with their frozen parameters; a customer who is there comes back to `return_url`.
 
     The subscription's row is locked too: renewal that is switched off at this very moment is off before the
     confirmation begins, or is refused because it has begun (R7). A charge with an open attempt, or one that was
     tried today with this method, is left out by the unique keys.
     """
-    values = {"ids": list(ids), "item": item, "today": today, "now": now}
+    values = {"ids": list(ids), "item": item, "today": today, "now": now, "return_url": return_url}
     return connection.execute(_BEGIN, values).all()
 
 
@@ -132,8 +149,10 @@ def to_cancel(connection: Connection, ids: Sequence[int], *, item: int) -> Seque
 
 _TO_CHECK = text(f"""
     SELECT c.id FROM charges c
-    WHERE c.state IN ('unknown', 'processing', 'cancelling', 'confirming') AND c.parked_at IS NULL
-      AND coalesce(c.check_after, '-infinity') <= :now
+    WHERE c.parked_at IS NULL
+      AND (c.state IN ('unknown', 'processing', 'cancelling', 'confirming')
+               AND coalesce(c.check_after, '-infinity') <= :now
+           OR c.state IN ('created', 'declined') AND c.purpose <> 'renewal' AND c.check_after <= :now)
       AND {FREE.format(alias="c")}
     ORDER BY c.check_after NULLS FIRST LIMIT :most FOR UPDATE OF c SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
@@ -160,7 +179,8 @@ def open_since(connection: Connection) -> date | None:
 _BY_INTENT = text(f"""
     SELECT c.id, c.provider_intent, c.state FROM charges c
     WHERE c.provider_intent = ANY(:intents) AND c.parked_at IS NULL
-      AND c.state IN ('processing', 'unknown', 'declined', 'cancelling')
+      AND (c.state IN ('processing', 'unknown', 'declined', 'cancelling')
+           OR c.state = 'created' AND c.purpose <> 'renewal')
       AND (c.work_item_id = :item OR {FREE.format(alias="c")})
     FOR UPDATE OF c SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
@@ -173,3 +193,26 @@ def take_by_intent(connection: Connection, intents: Sequence[str], *, item: int)
     rows = connection.execute(_BY_INTENT, {"intents": list(intents), "item": item}).all()
     connection.execute(_TAKE, {"ids": [row.id for row in rows], "item": item})
     return rows
+
+
+_WAITING_ORDERS = text("""
+    SELECT c.id, c.provider_intent, c.checks, c.state FROM charges c
+    WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.parked_at IS NULL AND c.purpose <> 'renewal'
+      AND c.state IN ('created', 'declined') ORDER BY c.id
+""")
+_LOOK_AGAIN = text("""
+    UPDATE charges c SET check_after = v.check_after, checks = v.checks
+    FROM jsonb_to_recordset(:rows) AS v (id bigint, check_after timestamptz, checks integer)
+    WHERE c.id = v.id AND c.state IN ('created', 'declined')
+""").bindparams(bindparam("rows", type_=JSONB))
+
+
+def waiting_orders(connection: Connection, ids: Sequence[int], *, item: int) -> Sequence[Row[Any]]:
+    """Orders that wait for their customer on the page, with how often they were looked at."""
+    return connection.execute(_WAITING_ORDERS, {"ids": list(ids), "item": item}).all()
+
+
+def look_again(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
+    """Note when waiting orders are to be read the next time."""
+    if rows:
+        connection.execute(_LOOK_AGAIN, {"rows": list(rows)})

@@ -10,21 +10,31 @@ from sqlalchemy.sql import bindparam
 
 from worker.billing.holdings import Holdings
 from worker.store import configurations
-from worker.store.claims import FREE, USABLE
+from worker.store.claims import FREE, UNDISPUTED, USABLE
 from worker.store.configurations import PURSE, SCHEDULED
 
-_PLAN_RENEWALS = text("""
-    INSERT INTO charges (account_id, subscription_id, purpose, term_number, business_date)
-    SELECT s.account_id, s.id, 'renewal', s.term_number + 1, :date
+_PLAN_RENEWALS = text(f"""
+    INSERT INTO charges (account_id, subscription_id, purpose, term_number, business_date, first_declined_on,
+                         suspends_on)
+    SELECT s.account_id, s.id, 'renewal', s.term_number + 1, :date, before.first_declined_on, before.suspends_on
     FROM subscriptions s
+    LEFT JOIN LATERAL (
+        SELECT o.first_declined_on, o.suspends_on FROM charges o
+        WHERE o.subscription_id = s.id AND o.term_number = s.term_number + 1 AND o.buys_term
+          AND o.state = 'cancelled' AND o.first_declined_on IS NOT NULL
+        ORDER BY o.id DESC LIMIT 1
+    ) before ON true
     WHERE s.status IN ('active', 'past_due') AND s.auto_renew AND s.paid_until <= :date
-      AND (cast(:only AS bigint) IS NULL OR s.id = :only)
+      AND (cast(:only AS bigint) IS NULL OR s.id = :only) AND {UNDISPUTED.format(account="s.account_id")}
     ON CONFLICT DO NOTHING
-""")
+""")  # noqa: S608 - no value is put into the text
 
 
 def plan_renewals(connection: Connection, *, business_date: date, only: int | None) -> int:
-    """Write the key of every renewal due on that date, and nothing else (R8b); returns how many are new."""
+    """Write the key of every renewal due on that date, and nothing else (R8b); returns how many are new.
+
+    One that an unpaid order had replaced goes on in the schedule of its first decline: ordering buys no time (R12d).
+    """
     return connection.execute(_PLAN_RENEWALS, {"date": business_date, "only": only}).rowcount
 
 
@@ -36,7 +46,7 @@ _DUE = text(f"""
            OR c.state = 'declined' AND s.auto_renew AND (
                c.next_try_on <= :today
                OR EXISTS (SELECT 1 FROM payment_methods m WHERE {USABLE} AND m.id IS DISTINCT FROM c.last_method_id)))
-      AND {FREE.format(alias="c")}
+      AND {FREE.format(alias="c")} AND {UNDISPUTED.format(account="c.account_id")}
     ORDER BY c.id FOR UPDATE OF c SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
 
@@ -90,7 +100,7 @@ _TERM_OVER = text("""
     UPDATE charges SET parked_at = :now, parked_reason = 'term_already_over',
            parked_detail = 'term ' || starts_on || ' to ' || ends_on || ' was over before it was charged (R8d)'
     WHERE id = ANY(:ids) AND work_item_id = :item AND parked_at IS NULL
-      AND state IN ('priced', 'created', 'declined') AND ends_on <= :today
+      AND purpose = 'renewal' AND state IN ('priced', 'created', 'declined') AND ends_on <= :today
 """)
 
 

@@ -1,4 +1,4 @@
-"""Conditions that several statements share: rows that no living item holds, methods that may be tried."""
+"""Conditions that several statements share: rows that no living item holds, methods and accounts to be charged."""
 
 FREE = """
     ({alias}.work_item_id IS NULL OR NOT EXISTS (
@@ -9,6 +9,14 @@ FREE = """
 
 USABLE = """
     (m.account_id = c.account_id AND m.state = 'in_use' AND NOT EXISTS (
-        SELECT 1 FROM attempts r WHERE r.charge_id = c.id AND r.payment_method_id = m.id AND r.decline_kind = 'hard'))
+        SELECT 1 FROM attempts r JOIN charges o ON o.id = r.charge_id
+        WHERE r.payment_method_id = m.id AND r.decline_kind = 'hard'
+          AND o.subscription_id = c.subscription_id AND o.term_number = c.term_number))
 """
-"""SQL: the method `m` is in use and was not refused for good for the charge `c` (R8b)."""
+"""SQL: the method `m` is in use, and was not refused for good for the charge `c` or another of its term (R8b)."""
+
+
+UNDISPUTED = """
+    (NOT EXISTS (SELECT 1 FROM disputes d WHERE d.account_id = {account} AND d.released_at IS NULL))
+"""
+"""SQL: no chargeback stands against the account, so that its money may move (R14c). Format with the account's id."""

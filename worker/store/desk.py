@@ -60,7 +60,8 @@ _STANDING = text(f"""
     LEFT JOIN terms t ON t.subscription_id = s.id AND t.number = s.term_number
     LEFT JOIN payment_methods m ON m.account_id = a.id AND m.state = 'in_use'
     LEFT JOIN LATERAL (
-        SELECT * FROM charges WHERE subscription_id = s.id AND state NOT IN ('succeeded', 'failed', 'cancelled')
+        SELECT * FROM charges
+        WHERE subscription_id = s.id AND purpose = 'renewal' AND state NOT IN ('succeeded', 'failed', 'cancelled')
         ORDER BY id DESC LIMIT 1
     ) c ON true
     WHERE a.id = :account
@@ -68,7 +69,7 @@ _STANDING = text(f"""
 
 
 def standing(connection: Connection, account: int) -> Row[Any]:
-    """How the account stands: details, subscription that has not ended, term, method in use, open charge."""
+    """How the account stands: details, subscription that has not ended, term, method in use, open renewal."""
     return connection.execute(_STANDING, {"account": account}).one()
 
 
@@ -144,7 +145,9 @@ def new_details(connection: Connection, account: int, details: Mapping[str, str 
     return int(connection.execute(_NEW_DETAILS, {"account": account, **details}).scalar_one())
 
 
-_INVOICE = text("SELECT id FROM invoices WHERE account_id = :account AND number = :number")
+_INVOICE = text("""
+    SELECT id, charge_id FROM invoices WHERE account_id = :account AND number = :number AND kind = 'invoice'
+""")
 _NOTE = text("""
     INSERT INTO invoice_notes (account_id, invoice_id, version, note)
     SELECT :account, :invoice, 1 + coalesce(max(version), 0), :note FROM invoice_notes
@@ -153,10 +156,9 @@ _NOTE = text("""
 """)
 
 
-def invoice_id(connection: Connection, account: int, number: str) -> int | None:
-    """The account's invoice of that number."""
-    found: int | None = connection.execute(_INVOICE, {"account": account, "number": number}).scalar_one_or_none()
-    return found
+def invoice(connection: Connection, account: int, number: str) -> Row[Any] | None:
+    """The account's invoice of that number; credit notes bear no note of the customer (R17)."""
+    return connection.execute(_INVOICE, {"account": account, "number": number}).one_or_none()
 
 
 def add_note(connection: Connection, account: int, *, invoice: int | None, note: str) -> int:
@@ -164,16 +166,11 @@ def add_note(connection: Connection, account: int, *, invoice: int | None, note:
     return int(connection.execute(_NOTE, {"account": account, "invoice": invoice, "note": note}).scalar_one())
 
 
-_END = text("""
-    WITH voided AS (
-        UPDATE scheduled_changes SET state = 'void', decided_at = now()
-        WHERE subscription_id = :subscription AND state = 'waiting')
-    UPDATE subscriptions SET status = 'ended', auto_renew = false WHERE id = :subscription
-""")
+_END = text("UPDATE subscriptions SET status = 'ended', auto_renew = false WHERE id = :subscription")
 
 
 def end_subscription(connection: Connection, subscription: int) -> None:
-    """The account is Free from now on (R11); what was scheduled for the subscription is void."""
+    """The account is Free from now on (R11)."""
     connection.execute(_END, {"subscription": subscription})
 
 

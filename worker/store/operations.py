@@ -220,11 +220,12 @@ _REQUEUABLE = {
     "item": text("SELECT id FROM work_items WHERE id = ANY(:ids) AND state IN ('dead', 'cancelled')"),
     "charge": text("SELECT id FROM charges WHERE id = ANY(:ids) AND parked_at IS NOT NULL"),
     "mail": text("SELECT id FROM mails WHERE id = ANY(:ids) AND state = 'failed'"),
+    "payout": text("SELECT id FROM payouts WHERE id = ANY(:ids) AND parked_at IS NOT NULL"),
 }
 
 
 def not_requeuable(connection: Connection, *, kind: str, ids: Sequence[int]) -> list[int]:
-    """Those of the ids that are no dead `item`, parked `charge` or failed `mail`."""
+    """Those of the ids that are no dead `item`, parked `charge` or `payout`, or failed `mail`."""
     found = set(connection.execute(_REQUEUABLE[kind], {"ids": list(ids)}).scalars())
     return [one for one in ids if one not in found]
 

@@ -38,8 +38,9 @@ _SUCCEED = text("""
     UPDATE charges SET state = 'succeeded', paid_at = :now, paid_on = :today, next_try_on = NULL, check_after = NULL,
                        tries = tries + CASE WHEN amount_minor > 0 THEN 1 ELSE 0 END
     WHERE id = ANY(:ids)
-      AND state IN ('priced', 'confirming', 'processing', 'unknown', 'declined', 'cancelling')
-    RETURNING id, account_id, subscription_id, term_number, business_date
+      AND (state IN ('priced', 'confirming', 'processing', 'unknown', 'declined', 'cancelling')
+           OR state = 'created' AND purpose <> 'renewal')
+    RETURNING id, account_id, subscription_id, term_number, business_date, purpose
 """)
 
 _ADD_TERMS = text("""
@@ -120,17 +121,24 @@ _USELESS_MAILS = text("""
 
 
 def succeed(connection: Connection, ids: Sequence[int], *, now: datetime, today: date) -> Sequence[Row[Any]]:
-    """Money has arrived, or credit covered it: the term begins where the last one ended; returns the settled."""
-    rows = connection.execute(_SUCCEED, {"ids": list(ids), "now": now, "today": today}).all()
-    settled = {"ids": [row.id for row in rows]}
-    subscriptions = [row.subscription_id for row in rows]
+    """Money has arrived, or credit covered it. Returns the settled, with their purpose."""
+    return connection.execute(_SUCCEED, {"ids": list(ids), "now": now, "today": today}).all()
+
+
+def begin_terms(connection: Connection, ids: Sequence[int], subscriptions: Sequence[int], *, now: datetime) -> None:
+    """The terms of paid charges begin where they were frozen; the subscriptions follow them."""
+    settled = {"ids": list(ids)}
     connection.execute(_ADD_TERMS, settled)
     connection.execute(_RENEW_SUBSCRIPTIONS, settled)
     bring_configurations(connection, settled["ids"], now=now)
     connection.execute(_CARRY, settled)
     end_notices(connection, subscriptions, because="paid", now=now)
     withdraw_mails(connection, subscriptions, because="the charge succeeded first")
-    return rows
+
+
+def carry(connection: Connection, ids: Sequence[int]) -> None:
+    """What these paid charges carried waits for the account's next one (R7b)."""
+    connection.execute(_CARRY, {"ids": list(ids)})
 
 
 def withdraw_mails(connection: Connection, subscriptions: Sequence[int], *, because: str) -> None:
@@ -144,11 +152,11 @@ def end_notices(connection: Connection, subscriptions: Sequence[int], *, because
 
 
 _TO_DECLINE = text("""
-    SELECT c.id, c.uid, c.account_id, c.subscription_id, c.first_declined_on, c.amount_minor, c.currency, c.state,
-           f.package, b.company, m.brand, m.last4, m.type AS method_type,
+    SELECT c.id, c.uid, c.account_id, c.subscription_id, c.first_declined_on, c.suspends_on, c.amount_minor,
+           c.currency, c.state, c.purpose, f.package, b.company, m.brand, m.last4, m.type AS method_type,
            (SELECT count(*) FROM attempts t WHERE t.charge_id = c.id) AS attempts
     FROM charges c
-    JOIN configurations f ON f.subscription_id = c.subscription_id AND f.in_force
+    JOIN configurations f ON f.id = c.configuration_id
     JOIN billing_details b ON b.account_id = c.account_id AND b.superseded_at IS NULL
     LEFT JOIN payment_methods m ON m.account_id = c.account_id AND m.state = 'in_use'
     WHERE c.id = ANY(:ids) AND c.state IN ('priced', 'created', 'confirming', 'unknown', 'processing', 'declined')
@@ -159,15 +167,17 @@ _DECLINE = text("""
     UPDATE charges c
     SET state = 'declined', tries = tries + CASE WHEN v.counts THEN 1 ELSE 0 END, decline_kind = v.kind,
         decline_code = v.code, first_declined_on = v.first_declined_on, next_try_on = v.next_try_on,
-        suspends_on = v.suspends_on, check_after = NULL, checks = 0
+        suspends_on = v.suspends_on, check_after = v.check_after, checks = 0
     FROM jsonb_to_recordset(:rows) AS v (
-        id bigint, counts boolean, kind text, code text, first_declined_on date, next_try_on date, suspends_on date)
+        id bigint, counts boolean, kind text, code text, first_declined_on date, next_try_on date, suspends_on date,
+        check_after timestamptz)
     WHERE c.id = v.id
 """).bindparams(bindparam("rows", type_=JSONB))
 
 _PAST_DUE = text("""
     UPDATE subscriptions s SET status = 'past_due'
-    FROM charges c WHERE c.id = ANY(:ids) AND s.id = c.subscription_id AND s.status = 'active'
+    FROM charges c WHERE c.id = ANY(:ids) AND c.purpose = 'renewal' AND s.id = c.subscription_id
+      AND s.status = 'active'
 """)
 
 
@@ -177,7 +187,7 @@ def to_decline(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]
 
 
 def decline(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
-    """A definite no: the schedule goes on, the service too, the subscription is past due (R8b)."""
+    """A definite no: the schedule goes on, the service too; the subscription of a renewal is past due (R8b)."""
     if rows:
         connection.execute(_DECLINE, {"rows": list(rows)})
         connection.execute(_PAST_DUE, {"ids": [row["id"] for row in rows]})
@@ -186,7 +196,8 @@ def decline(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
 _MOVE = text("""
     UPDATE charges c SET state = v.state, check_after = v.check_after, checks = v.checks
     FROM jsonb_to_recordset(:rows) AS v (id bigint, state text, check_after timestamptz, checks integer)
-    WHERE c.id = v.id AND c.state IN ('confirming', 'unknown', 'processing', 'declined', 'cancelling')
+    WHERE c.id = v.id AND (c.state IN ('confirming', 'unknown', 'processing', 'declined', 'cancelling')
+                           OR c.state = 'created' AND c.purpose <> 'renewal')
 """).bindparams(bindparam("rows", type_=JSONB))
 
 
@@ -198,7 +209,8 @@ def wait(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
 
 _STEP_BACK = text("""
     UPDATE charges c
-    SET state = CASE WHEN first_declined_on IS NULL THEN 'created' ELSE 'declined' END, check_after = NULL,
+    SET state = CASE WHEN purpose <> 'renewal' OR first_declined_on IS NULL THEN 'created' ELSE 'declined' END,
+        check_after = NULL,
         last_method_id = (SELECT t.payment_method_id FROM attempts t WHERE t.charge_id = c.id AND t.state <> 'void'
                           ORDER BY t.number DESC LIMIT 1)
     WHERE id = ANY(:ids) AND state = 'confirming'
@@ -216,40 +228,57 @@ def step_back(connection: Connection, ids: Sequence[int]) -> None:
 
 _CANCELLED = text("""
     UPDATE charges c
-    SET state = CASE WHEN s.auto_renew AND c.first_declined_on IS NOT NULL AND c.suspends_on <= :today
+    SET state = CASE WHEN NOT :replaced AND s.auto_renew AND c.first_declined_on IS NOT NULL AND c.suspends_on <= :today
                      THEN 'failed' ELSE 'cancelled' END,
         next_try_on = NULL, check_after = NULL
     FROM subscriptions s
     WHERE c.id = ANY(:ids) AND s.id = c.subscription_id
-      AND c.state IN ('cancelling', 'confirming', 'unknown', 'processing', 'declined')
-    RETURNING c.id, c.subscription_id, c.state, s.auto_renew
+      AND (c.state IN ('cancelling', 'confirming', 'unknown', 'processing', 'declined')
+           OR c.state = 'created' AND c.purpose <> 'renewal')
+    RETURNING c.id, c.subscription_id, c.state, c.purpose, s.auto_renew
+""")
+
+_END_PENDING = text("""
+    UPDATE subscriptions s SET status = 'ended'
+    FROM charges c WHERE c.id = ANY(:ids) AND s.id = c.subscription_id AND s.status = 'pending'
 """)
 
 _RETURN_CREDIT = text("""
     INSERT INTO credit_entries (account_id, currency, amount_minor, kind, charge_id)
-    SELECT account_id, currency, credit_used_minor, 'returned', id FROM charges
-    WHERE id = ANY(:ids) AND credit_used_minor > 0
+    SELECT account_id, currency, -amount_minor, 'returned', charge_id FROM credit_entries
+    WHERE charge_id = ANY(:ids) AND kind = 'used'
     ON CONFLICT DO NOTHING
 """)
 
 _RETURN_GOODWILL = text("""
     INSERT INTO goodwill_entries (account_id, currency, amount_minor, kind, charge_id)
-    SELECT account_id, currency, goodwill_minor, 'returned', id FROM charges
-    WHERE id = ANY(:ids) AND goodwill_minor > 0
+    SELECT account_id, currency, -amount_minor, 'returned', charge_id FROM goodwill_entries
+    WHERE charge_id = ANY(:ids) AND kind = 'used'
     ON CONFLICT DO NOTHING
 """)
 
 _RETURN_CARRIED = text("UPDATE carried_sums SET into_charge_id = NULL WHERE into_charge_id = ANY(:ids)")
 
 
-def cancelled(connection: Connection, ids: Sequence[int], *, today: date) -> Sequence[Row[Any]]:
+def cancelled(connection: Connection, ids: Sequence[int], *, today: date, replaced: bool) -> Sequence[Row[Any]]:
     """The PaymentIntent is cancelled for certain: failed when the schedule had run out, cancelled otherwise.
+
+    One that an order replaces has not failed, on whichever day: the order goes on in its schedule (R12d).
 
     Credit, goodwill and carried sums that the charge had taken go back.
     """
-    rows = connection.execute(_CANCELLED, {"ids": list(ids), "today": today}).all()
-    given_up = {"ids": [row.id for row in rows]}
+    rows = connection.execute(_CANCELLED, {"ids": list(ids), "today": today, "replaced": replaced}).all()
+    return_taken(connection, [row.id for row in rows])
+    return rows
+
+
+def return_taken(connection: Connection, ids: Sequence[int]) -> None:
+    """Charges came to nothing: what they had taken of credit, goodwill and carried sums goes back.
+
+    What only they ordered ends.
+    """
+    given_up = {"ids": list(ids)}
     connection.execute(_RETURN_CREDIT, given_up)
     connection.execute(_RETURN_CARRIED, given_up)
     connection.execute(_RETURN_GOODWILL, given_up)
-    return rows
+    connection.execute(_END_PENDING, given_up)

@@ -8,14 +8,29 @@ from sqlalchemy import Connection, Row, text
 
 from worker.store.claims import FREE
 
-_UNRENEWED = text("""
+_NOTHING_OPEN = """
+    NOT EXISTS (SELECT 1 FROM charges c WHERE c.subscription_id = s.id
+                AND c.state NOT IN ('succeeded', 'failed', 'cancelled')
+                AND NOT (c.purpose <> 'renewal' AND c.state IN ('priced', 'created', 'declined')))
+"""
+"""SQL: no charge of the subscription `s` is open; an order that nobody pays holds back no suspension (R10)."""
+
+_HOPELESS_NOW = """
+    (c.purpose = 'renewal'
+         AND (c.state = 'declined' AND (NOT s.auto_renew OR c.next_try_on IS NULL AND c.suspends_on <= :today)
+              OR c.state IN ('priced', 'created') AND NOT s.auto_renew)
+     OR c.purpose <> 'renewal' AND c.state IN ('priced', 'created', 'declined') AND c.suspends_on <= :today)
+"""
+"""SQL: the schedule of the charge `c` has run out, also of an order that replaced a declined renewal (R12d), or renewal
+of its subscription `s` is off."""
+
+_UNRENEWED = text(f"""
     SELECT s.id FROM subscriptions s
     WHERE s.status IN ('active', 'past_due') AND NOT s.auto_renew AND s.paid_until <= :date
       AND (cast(:only AS bigint) IS NULL OR s.id = :only)
-      AND NOT EXISTS (SELECT 1 FROM charges c WHERE c.subscription_id = s.id
-                      AND c.state NOT IN ('succeeded', 'failed', 'cancelled'))
+      AND {_NOTHING_OPEN}
     ORDER BY s.id
-""")
+""")  # noqa: S608 - no value is put into the text
 
 
 def unrenewed(connection: Connection, *, business_date: date, only: int | None) -> list[int]:
@@ -25,11 +40,9 @@ def unrenewed(connection: Connection, *, business_date: date, only: int | None) 
 
 _HOPELESS = text(f"""
     SELECT c.id FROM charges c JOIN subscriptions s ON s.id = c.subscription_id
-    WHERE c.purpose = 'renewal' AND c.parked_at IS NULL AND (cast(:only AS bigint) IS NULL OR s.id = :only)
+    WHERE c.parked_at IS NULL AND (cast(:only AS bigint) IS NULL OR s.id = :only)
       AND s.status IN ('active', 'past_due') AND s.paid_until <= :date
-      AND (c.state = 'declined' AND (NOT s.auto_renew OR c.next_try_on IS NULL AND c.suspends_on <= :today)
-           OR c.state IN ('priced', 'created') AND NOT s.auto_renew
-           OR c.state = 'cancelling')
+      AND ({_HOPELESS_NOW} OR c.state = 'cancelling')
       AND {FREE.format(alias="c")}
     ORDER BY c.id FOR UPDATE OF c SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
@@ -45,16 +58,15 @@ def hopeless_charges(connection: Connection, *, business_date: date, today: date
     return list(connection.execute(_HOPELESS, values).scalars())
 
 
-_SUSPEND = text("""
+_SUSPEND = text(f"""
     UPDATE subscriptions s SET status = 'suspended'
     FROM billing_details b, configurations f
     WHERE s.id = ANY(:ids) AND s.status IN ('active', 'past_due') AND s.paid_until <= :today
-      AND NOT EXISTS (SELECT 1 FROM charges c WHERE c.subscription_id = s.id
-                      AND c.state NOT IN ('succeeded', 'failed', 'cancelled'))
+      AND {_NOTHING_OPEN}
       AND b.account_id = s.account_id AND b.superseded_at IS NULL
       AND f.subscription_id = s.id AND f.in_force
     RETURNING s.id, s.account_id, s.term_number, s.paid_until, s.auto_renew, b.company, f.package
-""")
+""")  # noqa: S608 - no value is put into the text
 
 
 def suspend(connection: Connection, ids: Sequence[int], *, today: date) -> Sequence[Row[Any]]:
@@ -62,13 +74,12 @@ def suspend(connection: Connection, ids: Sequence[int], *, today: date) -> Seque
     return connection.execute(_SUSPEND, {"ids": list(ids), "today": today}).all()
 
 
-_BEGIN_CANCELLING = text("""
+_BEGIN_CANCELLING = text(f"""
     UPDATE charges c SET state = 'cancelling' FROM subscriptions s
     WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.parked_at IS NULL AND s.id = c.subscription_id
-      AND (c.state = 'declined' AND (NOT s.auto_renew OR c.next_try_on IS NULL AND c.suspends_on <= :today)
-           OR c.state IN ('priced', 'created') AND NOT s.auto_renew)
+      AND {_HOPELESS_NOW}
     RETURNING c.id
-""")
+""")  # noqa: S608 - no value is put into the text
 
 
 def begin_cancelling(connection: Connection, ids: Sequence[int], *, item: int, today: date) -> list[int]:

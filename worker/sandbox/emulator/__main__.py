@@ -15,6 +15,7 @@ from worker.sandbox.emulator.clock import Clock
 from worker.sandbox.emulator.dials import Dials
 from worker.sandbox.emulator.journal import Journal
 from worker.sandbox.emulator.limits import Limits
+from worker.sandbox.emulator.resetting import Resettable
 from worker.sandbox.emulator.server import Server
 from worker.sandbox.emulator.world import World
 
@@ -33,22 +34,28 @@ def main() -> None:
 
 
 async def _serve(flags: argparse.Namespace) -> None:
-    world = World(Clock(), Journal(flags.journal))
-    limits = Limits(per_endpoint=flags.rate_limit_per_endpoint, overall=flags.rate_limit_global)
-    server = Server(world, Dials(limits, latency_s=flags.latency_ms / 1000))
-    runner = web.ServerRunner(web.Server(server.handle, access_log=None), shutdown_timeout=0.2)
+    url = ""
+
+    def make() -> Server:
+        world = World(Clock(), Journal(flags.journal))
+        world.base_url = url
+        limits = Limits(per_endpoint=flags.rate_limit_per_endpoint, overall=flags.rate_limit_global)
+        return Server(world, Dials(limits, latency_s=flags.latency_ms / 1000))
+
+    served = Resettable(make)
+    runner = web.ServerRunner(web.Server(served.handle, access_log=None), shutdown_timeout=0.2)
     await runner.setup()
     await web.TCPSite(runner, LOOPBACK, flags.port).start()
     port = runner.addresses[0][1]
-    world.base_url = f"http://{LOOPBACK}:{port}"
+    served.now.world.base_url = url = f"http://{LOOPBACK}:{port}"
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    print(f"*** STRIPE EMULATOR on {world.base_url} - NOT STRIPE, MOVES NO REAL MONEY ***", flush=True)
+    print(f"*** STRIPE EMULATOR on {url} - NOT STRIPE, MOVES NO REAL MONEY ***", flush=True)
     _write_port(flags.port_file, port)
     await stop.wait()
     await runner.cleanup()
-    world.journal.close()
+    served.now.world.journal.close()
 
 
 def _write_port(path: Path, port: int) -> None:

@@ -83,9 +83,16 @@ class Journal:
         }
 
     def close(self) -> None:
-        """Close the file, if there is one."""
+        """Close the file, if there is one; what comes later stays in memory."""
         if self._file is not None:
             self._file.close()
+            self._file = None
+
+    def empty(self) -> None:
+        """Empty the file, if there is one, with what earlier runs left in it, and close it."""
+        if self._file is not None:
+            self._file.truncate(0)
+        self.close()
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._file is not None:
