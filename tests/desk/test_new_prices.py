@@ -105,7 +105,7 @@ def test_R3b_the_notice_is_a_setting(house: House) -> None:
 def test_R3b_a_second_move_replaces_the_first_where_it_brings_something_else(house: House) -> None:
     of = old_priced(house)
     moved(house, of)
-    with pytest.raises(ActRefusedError, match="nothing is to change"):
+    with pytest.raises(ActRefusedError, match="leave it as it is"):
         moved(house, of, "r-2")
     tomorrow = house.clock.today() + DAYS
     dearer(house, 2500, from_day=tomorrow)
@@ -141,7 +141,7 @@ def test_R3b_lots_become_one_and_a_sum_that_stays_needs_no_mail(house: House) ->
 def test_R13_the_day_follows_a_move_to_monthly_that_waits(house: House) -> None:
     of = old_priced(house, interval="year", agent_price_minor=15000)
     schedule_monthly(house.runtime, support_for(of), request_id="r-1", reason="asked")
-    with pytest.raises(ActRefusedError, match="nothing is to change"):
+    with pytest.raises(ActRefusedError, match="leave it as it is"):
         moved(house, of, "r-2")
     dearer(house, 2500, from_day=house.clock.today() + DAYS)
     house.go_to(house.clock.today() + DAYS)

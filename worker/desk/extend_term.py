@@ -42,7 +42,7 @@ def _extend(runtime: Runtime, days: int, connection: Connection, account: int, r
     demand_nothing_open(connection, account)
     row = live_subscription(connection, account)
     if row.status == SubscriptionStatus.PAST_DUE:
-        raise ActRefusedError("past_due", "the renewal was declined and is still owed: it has to be paid first")
+        raise ActRefusedError("past_due", "the renewal was declined and is still owed: wait until it is paid")
     ends_on = row.paid_until + timedelta(days=days)
     if ends_on <= runtime.clock.today():
         raise ActRefusedError(

@@ -51,16 +51,16 @@ def _schedule(runtime: Runtime, connection: Connection, account: int, rung: Rung
     demand_nothing_open(connection, account)
     row = live_subscription(connection, account)
     if row.interval != Interval.YEAR:
-        raise ActRefusedError("monthly_already", "the subscription is paid by the month already: nothing is to change")
+        raise ActRefusedError("monthly_already", "the subscription is paid by the month already: leave it as it is")
     if KIND in (row.waiting or {}):
         raise ActRefusedError(
-            "scheduled_already", f"the move to monthly is scheduled for {row.paid_until} already: nothing is to change"
+            "scheduled_already", f"the move to monthly is scheduled for {row.paid_until} already: leave it as it is"
         )
     today = runtime.clock.today()
     try:
         monthly = repriced(holdings_of(row), catalogue=load_catalogue(connection), on=today, interval=Interval.MONTH)
     except RuleError as error:
-        raise ActRefusedError("cannot_be_priced", f"{error}: complete the price list first") from error
+        raise ActRefusedError("cannot_be_priced", f"{error}: ask ops to complete the price list first") from error
     change = scheduled.schedule(connection, row.id, kind=KIND, not_before=row.paid_until, priced_on=today)
     # the announcement of another year would mislead by now
     desk.take_back_mails(connection, row.id, ("yearly_renewal",), because="the move to monthly was scheduled first")
@@ -91,7 +91,7 @@ def _keep(runtime: Runtime, connection: Connection, account: int, rung: Rung) ->
     demand_nothing_open(connection, account)
     row = live_subscription(connection, account)
     if KIND not in (row.waiting or {}):
-        raise ActRefusedError("nothing_scheduled", "no move to monthly is scheduled: nothing is to be withdrawn")
+        raise ActRefusedError("nothing_scheduled", "no move to monthly is scheduled: leave it as it is")
     scheduled.withdraw(connection, row.id, kind=KIND, now=runtime.clock.now())
     kinds = ("interval_change_scheduled",)
     desk.take_back_mails(connection, row.id, kinds, because="the move to monthly was withdrawn first")

@@ -18,8 +18,8 @@ def live_subscription(connection: Connection, account: int) -> Row[Any]:
     if row is not None:
         return row
     if desk.standing(connection, account).subscription_id is None:
-        raise ActRefusedError("free", "the account is Free and has no subscription: it has to buy a package first")
-    raise ActRefusedError("suspended", "the account is suspended: a new order has to start it again first")
+        raise ActRefusedError("free", "the account is Free and has no subscription: ask the customer to buy one first")
+    raise ActRefusedError("suspended", "the account is suspended: ask the customer to order again first")
 
 
 def demand_nothing_open(connection: Connection, account: int) -> None:

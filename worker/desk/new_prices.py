@@ -122,10 +122,10 @@ def _move(runtime: Runtime, connection: Connection, account: int, rung: Rung) ->
         prices = _prices(row, load_catalogue(connection), on=today)
     except RuleError as error:
         raise ActRefusedError(
-            "cannot_be_priced", f"{error}: complete the price list, or have the customer change the order, first"
+            "cannot_be_priced", f"{error}: ask ops to complete the price list, or the customer to change the order"
         ) from error
     if prices.new == prices.expected:
-        raise ActRefusedError("nothing_to_change", "it has or is about to have today's prices: nothing is to change")
+        raise ActRefusedError("nothing_to_change", "it has or is about to have today's prices: leave it as it is")
     # One that waits brings something else. What it announced and nobody read yet is not announced.
     scheduled.withdraw(connection, row.id, kind=KIND, now=runtime.clock.now())
     desk.take_back_mails(connection, row.id, ("prices_change",), because="another move to new prices replaces it")
