@@ -15,7 +15,7 @@ from worker.gateways.answers import AnswerKind, DisputeStatus, ProviderDispute, 
 from worker.queue.items import Lease, fence
 from worker.queue.runs import lock_planning
 from worker.runtime import Runtime
-from worker.store import desk, disputes, operations, settlement
+from worker.store import desk, disputes, operations, scheduled, settlement
 
 log = structlog.get_logger("chargebacks")
 
@@ -115,5 +115,5 @@ def _end_service(runtime: Runtime, connection: Connection, account: int) -> int 
         now = runtime.clock.now()
         settlement.end_notices(connection, [subscription], because="suspended", now=now)
         settlement.withdraw_mails(connection, [subscription], because="the account was suspended first")
-        desk.void_scheduled(connection, subscription, now=now)
+        scheduled.make_void(connection, [subscription], now=now)
     return subscription
