@@ -126,14 +126,12 @@ def _give_back(runtime: Runtime, wish: _Wish, connection: Connection, account: i
     if in_full:
         refunds.cancel_carried(connection, number, [charge.id for charge in charges])
         end_service(runtime, connection, row.subscription_id, because="refunded")
-    rung.items += ring(
-        connection,
-        job="pay_refunds",
-        items=in_items(made, size=len(made), claims=Claimed.PAYOUTS, prefix="payouts"),
-        business_date=today,
-        root_run_id=None,
-        by="desk",
-    )
+    credited = [charge.id for charge, gross_minor in plan.reversed if gross_minor]
+    for job, items in (
+        ("pay_refunds", in_items(made, size=len(made), claims=Claimed.PAYOUTS, prefix="payouts")),
+        ("issue_invoices", in_items(credited, size=len(credited) or 1, claims=None, prefix="charges")),
+    ):
+        rung.items += ring(connection, job=job, items=items, business_date=today, root_run_id=None, by="desk")
     amount: dict[str, object] = {"amount_minor": plan.total_minor, "currency": currency}
     data: dict[str, object] = {"company": row.company, "amount": amount, "ends_service": in_full}
     send(runtime, connection, NewMail(account, "refund_made", f"refund:{number}", data, row.subscription_id), rung)
