@@ -126,12 +126,23 @@ def _give_back(runtime: Runtime, wish: _Wish, connection: Connection, account: i
     if in_full:
         refunds.cancel_carried(connection, number, [charge.id for charge in charges])
         end_service(runtime, connection, row.subscription_id, because="refunded")
+    rung.items += ring(
+        connection,
+        job="pay_refunds",
+        items=in_items(made, size=len(made), claims=Claimed.PAYOUTS, prefix="payouts"),
+        business_date=today,
+        root_run_id=None,
+        by="desk",
+    )
     credited = [charge.id for charge, gross_minor in plan.reversed if gross_minor]
-    for job, items in (
-        ("pay_refunds", in_items(made, size=len(made), claims=Claimed.PAYOUTS, prefix="payouts")),
-        ("issue_invoices", in_items(credited, size=len(credited) or 1, claims=None, prefix="charges")),
-    ):
-        rung.items += ring(connection, job=job, items=items, business_date=today, root_run_id=None, by="desk")
+    rung.items += ring(
+        connection,
+        job="issue_invoices",
+        items=in_items(credited, size=len(credited) or 1, claims=None, prefix="charges"),
+        business_date=today,
+        root_run_id=None,
+        by="desk",
+    )
     amount: dict[str, object] = {"amount_minor": plan.total_minor, "currency": currency}
     data: dict[str, object] = {"company": row.company, "amount": amount, "ends_service": in_full}
     send(runtime, connection, NewMail(account, "refund_made", f"refund:{number}", data, row.subscription_id), rung)
@@ -144,8 +155,10 @@ def _refundable(connection: Connection, account: int) -> Row[Any]:
     demand_undisputed(connection, account)
     if row.subscription_id is None:
         if refunds.had_full_refund(connection, account):
-            raise ActRefusedError("refunded_before", "the payment was given back already, and the account is Free")
-        raise ActRefusedError("free", "the account is Free: there is no payment to give back")
+            raise ActRefusedError(
+                "refunded_before", "the payment was given back already: if it has not arrived, contact support"
+            )
+        raise ActRefusedError("free", "the account is Free and has no payment to give back: contact support")
     return row
 
 
@@ -171,7 +184,7 @@ def _charges(runtime: Runtime, connection: Connection, subscription: int, wish: 
             )
         ids = refunds.orders_since(connection, subscription, first.id)
     if not ids:
-        raise ActRefusedError("nothing_to_refund", "no payment was made here that could be given back")
+        raise ActRefusedError("nothing_to_refund", "no payment was made here that could be given back: contact support")
     return refunds.to_refund(connection, ids)
 
 

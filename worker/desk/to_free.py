@@ -75,5 +75,5 @@ def end_service(runtime: Runtime, connection: Connection, subscription: int, *, 
 def _demand_subscription(connection: Connection, account: int) -> int:
     row = desk.standing(connection, account)
     if row.subscription_id is None:
-        raise ActRefusedError("free", "the account is Free already: there is nothing to end")
+        raise ActRefusedError("free", "the account is Free already and has nothing to end: leave it as it is")
     return int(row.subscription_id)
