@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     rule_reminder_days: tuple[int, ...] = (14, 7, 1)
     rule_yearly_announcement_days: int = 30
     rule_card_expiry_days: int = 14
+    rule_price_notice_days: int = Field(default=30, ge=1, description="how long new prices are announced ahead")
+    rule_extension_days_max: int = Field(default=366, ge=1, description="the most days that support gives at once")
     rule_refund_days: int = Field(default=15, ge=0, description="a first payment goes back until then (R14)")
     rule_hold_multiple: int = Field(default=5, ge=2, description="renew holds above this multiple of the usual sum")
     rule_hold_history_runs: int = Field(default=7, ge=1)

@@ -117,6 +117,8 @@ def make_policy(settings: Settings) -> Policy:
         reminder_days=settings.rule_reminder_days,
         yearly_announcement_days=settings.rule_yearly_announcement_days,
         card_expiry_days=settings.rule_card_expiry_days,
+        price_notice_days=settings.rule_price_notice_days,
+        extension_days_max=settings.rule_extension_days_max,
         replay_limit_hours=settings.rule_replay_limit_hours,
         refund_days=settings.rule_refund_days,
         hold_multiple=settings.rule_hold_multiple,

@@ -144,3 +144,20 @@ def test_R7b_what_is_owed_is_charged_paid_by_credit_or_carried(
         event("carried")
         assert priced.carried_out_minor == owed
         assert credit < owed < minimum
+
+
+def test_R15b_goodwill_lowers_what_VAT_is_counted_on() -> None:
+    at_21 = VatDecision(Treatment.NOT_REGISTERED, Fraction(21), "S", (), ())
+    sold = (Line(LineKind.AGENTS, 3, 1000, 3000),)
+    priced = price_lines(sold, credit_minor=0, carried_in_minor=0, minimum_minor=50, goodwill_minor=1000, vat=at_21)
+    assert (priced.net_minor, priced.vat_minor, priced.to_charge_minor) == (2000, 420, 2420)
+    assert priced.lines[1] == Line(LineKind.GOODWILL, 1, -1000, -1000)
+    assert priced.goodwill_minor == 1000
+
+
+def test_R15b_goodwill_is_never_more_than_the_lines_and_credit_pays_after_it() -> None:
+    sold = (Line(LineKind.AGENTS, 3, 1000, 3000),)
+    whole = price_lines(sold, credit_minor=500, carried_in_minor=0, minimum_minor=50, goodwill_minor=9000, vat=NO_VAT)
+    assert (whole.gross_minor, whole.goodwill_minor, whole.credit_used_minor) == (0, 3000, 0)
+    part = price_lines(sold, credit_minor=500, carried_in_minor=0, minimum_minor=50, goodwill_minor=1000, vat=NO_VAT)
+    assert (part.gross_minor, part.credit_used_minor, part.to_charge_minor) == (2000, 500, 1500)

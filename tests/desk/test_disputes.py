@@ -4,14 +4,15 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+import stripe
 
 from tests.support.builders import Subscriber
 from tests.support.counter import audited, customer_of, entitled, support_for
 from tests.support.house import House
 from tests.support.shopping import buy, newcomer, quoted, wish
-from tests.support.stories import charges_of, customer, dying_at, minute, paid, restart, status_of
+from tests.support.stories import charges_of, customer, dying_at, hurry, minute, paid, restart, status_of
 from worker.desk.disputes import release_dispute
-from worker.errors import ActRefusedError
+from worker.errors import ActRefusedError, UnreachableError
 
 
 def renewed(house: House, *script: str, **facts: Any) -> tuple[Subscriber, str]:
@@ -98,6 +99,33 @@ def test_R14c_a_dispute_of_nobody_of_ours_is_passed_over(house: House) -> None:
     hear(house)
     assert house.fetch("SELECT * FROM disputes") == []
     assert house.fetch("SELECT state FROM work_items WHERE job = 'follow_payments' AND state <> 'done'") == []
+
+
+def test_R14c_a_dispute_without_an_answer_is_read_again(house: House) -> None:
+    _, intent = renewed(house)
+    house.emulator.open_dispute(intent)
+    house.emulator.fault("drop_after_execution", "disputes.retrieve")
+    hear(house)
+    assert house.fetch("SELECT * FROM disputes") == []
+    hurry(house)
+    house.drain()
+    assert dispute_of(house)["status"] == "open"
+
+
+def test_R14c_a_dispute_that_is_never_shown_holds_up_no_other_event(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, intent = renewed(house)
+    house.emulator.open_dispute(intent)
+
+    def gone(*_: object) -> None:
+        refused = stripe.InvalidRequestError("No such dispute", "id")  # type: ignore[no-untyped-call] # as the library has it
+        raise UnreachableError("cannot be read") from refused
+
+    monkeypatch.setattr("worker.gateways.stripe.StripeGateway.dispute", gone)
+    hear(house)
+    (item,) = house.fetch("SELECT state, result FROM work_items WHERE job = 'follow_payments'")
+    assert (item["state"], item["result"]["disputes_unreadable"]) == ("done", 1)
 
 
 def test_R14c_won_waits_for_support_and_then_the_renewal_is_made_good(house: House) -> None:

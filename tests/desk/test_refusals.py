@@ -65,8 +65,8 @@ BARE = {"method": None, "auto_renew": False}
 REFUSED: list[tuple[str, dict[str, Any], Try, str, str]] = [
     ("on when free", FREE, switch(renewal_on), "free", "buy a package first"),
     ("off when free", FREE, switch(renewal_off), "free", "buy a package first"),
-    ("on when suspended", SUSPENDED, switch(renewal_on), "suspended", "a new order starts it again"),
-    ("off when suspended", SUSPENDED, switch(renewal_off), "suspended", "a new order starts it again"),
+    ("on when suspended", SUSPENDED, switch(renewal_on), "suspended", "which starts it again"),
+    ("off when suspended", SUSPENDED, switch(renewal_off), "suspended", "which starts it again"),
     ("on without a method", BARE, switch(renewal_on), "no_method", "add a Visa or Mastercard card or PayPal first"),
     ("no request id", {}, switch(renewal_off, request_id=""), "request_id", "1 to 100 printable"),
     ("long request id", {}, switch(renewal_off, request_id="r" * 101), "request_id", "1 to 100 printable"),

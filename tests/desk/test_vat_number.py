@@ -45,10 +45,10 @@ def test_R19b_a_number_has_one_form(typed: str, country: str, number: str | None
 @pytest.mark.parametrize(
     ("typed", "country", "told"),
     [
-        ("5260001246", "PL", "it begins with its country, such as PL5260001246"),
+        ("5260001246", "PL", "give it with its country, such as PL5260001246"),
         ("094259216", "GR", "such as EL094259216"),
-        ("1234567890", "PL", "it begins with its country, such as PL"),
-        ("974760673MVA", "NO", "it begins with its country, such as PL5260001246"),
+        ("1234567890", "PL", "give it with its country, such as PL"),
+        ("974760673MVA", "NO", "give it with its country, such as PL5260001246"),
         ("PL", "PL", "no VAT number"),
         ("PL526000124\u0664", "PL", "no VAT number"),
         ("PL" + "1" * 60, "PL", "no VAT number"),

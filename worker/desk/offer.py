@@ -101,7 +101,9 @@ def make_offer(runtime: Runtime, row: Row[Any], wish: Wish, *, catalogue: Catalo
     except PriceMissingError as error:
         raise ActRefusedError("no_price", f"{error}: choose another package, interval or currency") from error
     except RuleError as error:
-        raise ActRefusedError("cannot_be_had", f"{error}; please change the order") from error
+        # a rule that knows a way out names it
+        way_out = "" if "please" in str(error) else ": please change the order"
+        raise ActRefusedError("cannot_be_had", f"{error}{way_out}") from error
     if max(offer.sale.gross_minor, offer.unused.gross_minor) > AMOUNT_MAX_MINOR:
         raise ActRefusedError(
             "sum_too_large", "the sum is more than can be charged at once: order fewer, or contact support"
@@ -152,7 +154,7 @@ def _purchase(runtime: Runtime, row: Row[Any], wish: Wish, *, catalogue: Catalog
 
 def _change(runtime: Runtime, row: Row[Any], wish: Wish, *, catalogue: Catalogue, today: date) -> Offer:
     if row.pay_in != row.bought_in:
-        raise RuleError(f"a live account pays in {row.bought_in}, not in {row.pay_in}")
+        raise RuleError(f"a live account pays in {row.bought_in}, not in {row.pay_in}: please order in {row.bought_in}")
     standing = standing_of(runtime, row, today=today)
     if row.scheduled and today >= standing.following.starts_on:
         raise ActRefusedError(
@@ -163,6 +165,8 @@ def _change(runtime: Runtime, row: Row[Any], wish: Wish, *, catalogue: Catalogue
     purse = purse_of(runtime, row, standing.holdings.currency)
     priced = price_change(standing=standing, new=new, on=today, purse=purse, vat=vat)
     within = not priced.is_new_term
+    if within and new == standing.holdings:
+        raise ActRefusedError("nothing_changes", "this is what the account has already: choose something else")
     term = priced.term
     if within:
         # what is left of the running term, given-away days included: that is what the order is for

@@ -60,7 +60,7 @@ def order(
     ask = Ask(caller, "order", request_id, {"quote": quote, "payer": payer.value}, reason)
     with noted(runtime, ask):
         uid = _uid(quote)
-        ready = _prepare(runtime, ask, uid)
+        ready = _prepare(runtime, ask, uid, payer)
         before = ready.before
         if before is None:
             carry_out_withdrawing(runtime, ready.withdrawing)
@@ -89,7 +89,7 @@ class _Ready:
     before: Done | None = None
 
 
-def _prepare(runtime: Runtime, ask: Ask, uid: UUID) -> _Ready:
+def _prepare(runtime: Runtime, ask: Ask, uid: UUID, payer: Payer) -> _Ready:
     """Hold the quote against the account, and begin to cancel what the order replaces."""
     with boundary.transaction(runtime.engine, "desk.order.prepare") as connection:
         account = account_of(connection, ask, lock=True)
@@ -97,7 +97,8 @@ def _prepare(runtime: Runtime, ask: Ask, uid: UUID) -> _Ready:
         if before is not None:
             return _Ready(account, before=before)
         quoted = _valid_quote(runtime, connection, account, uid)
-        offer, _ = _offer_as_quoted(runtime, connection, account, quoted)
+        offer, row = _offer_as_quoted(runtime, connection, account, quoted)
+        _demand_method(row, offer, payer)
         replaced = _replaced(orders.lock_open_charges(connection, account), quoted, offer)
         made = begin_withdrawing(runtime, connection, replaced)
         return _Ready(account, made, costs=offer.sale.to_charge_minor > 0)
@@ -126,6 +127,12 @@ def _offer_as_quoted(
     return offer, row
 
 
+def _demand_method(row: Row[Any], offer: Offer, payer: Payer) -> None:
+    """Pass if the order can be paid as was chosen; asked before anything open is cancelled for it, and again after."""
+    if offer.sale.to_charge_minor > 0 and payer is Payer.SAVED_METHOD and row.method_id is None:
+        raise ActRefusedError("no_method", "no payment method is saved: pay on the payment page, or save one first")
+
+
 def _replaced(open_charges: Sequence[Row[Any]], quoted: Row[Any], offer: Offer) -> list[Row[Any]]:
     """The open charges that the order takes the place of.
 
@@ -150,8 +157,7 @@ def _confirm(
         raise ActRefusedError("stale", f"{STALE}, since another payment was begun meanwhile")
     offer, row = _offer_as_quoted(runtime, connection, account, quoted)
     costs = offer.sale.to_charge_minor > 0
-    if costs and payer is Payer.SAVED_METHOD and row.method_id is None:
-        raise ActRefusedError("no_method", "no payment method is saved: pay on the payment page, or save one first")
+    _demand_method(row, offer, payer)
     added = _add(runtime, connection, row, offer, quoted, payer)
     if costs:
         lock_planning(connection)

@@ -35,9 +35,9 @@ def show_order(runtime: Runtime, caller: Caller, order: str) -> dict[str, Any]:
         with boundary.transaction(runtime.engine, "desk.show_order") as connection:
             account = account_of(connection, ask, lock=False)
             row = orders.order(connection, account, uid)
+            if row is None:
+                raise ActRefusedError("no_order", "the account has no such order: look at its name again")
             note_reading(connection, ask, account)
-        if row is None:
-            raise ActRefusedError("no_order", "the account has no such order: look at its name again")
         return {"order": order, **_shown(runtime, row)}
 
 

@@ -123,7 +123,7 @@ def _vouched(runtime: Runtime, method: str, customer: str | None) -> ProviderMet
     if found.type not in {"card", "paypal"} or (found.type == "card" and found.brand not in _BRANDS):
         kind = found.brand if found.type == "card" else found.type
         name = _NAMES.get(kind or "", kind)
-        raise ActRefusedError("method_not_accepted", f"{name} is not accepted; {ACCEPTED}")
+        raise ActRefusedError("method_not_accepted", f"{name} is not accepted; {ACCEPTED}: please enter one of these")
     if found.customer not in {None, customer}:
         raise ActRefusedError("method_of_another", "this method belongs to another customer: enter one of your own")
     if found.customer is None:

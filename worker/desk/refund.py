@@ -155,8 +155,10 @@ def _refundable(connection: Connection, account: int) -> Row[Any]:
     demand_undisputed(connection, account)
     if row.subscription_id is None:
         if refunds.had_full_refund(connection, account):
-            raise ActRefusedError("refunded_before", "the payment was given back already, and the account is Free")
-        raise ActRefusedError("free", "the account is Free: there is no payment to give back")
+            raise ActRefusedError(
+                "refunded_before", "the payment was given back already: if it has not arrived, contact support"
+            )
+        raise ActRefusedError("free", "the account is Free and has no payment to give back: contact support")
     return row
 
 
@@ -182,7 +184,7 @@ def _charges(runtime: Runtime, connection: Connection, subscription: int, wish: 
             )
         ids = refunds.orders_since(connection, subscription, first.id)
     if not ids:
-        raise ActRefusedError("nothing_to_refund", "no payment was made here that could be given back")
+        raise ActRefusedError("nothing_to_refund", "no payment was made here that could be given back: contact support")
     return refunds.to_refund(connection, ids)
 
 

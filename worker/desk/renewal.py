@@ -20,7 +20,7 @@ from worker.store import desk, settlement
 from worker.store.mails import NewMail
 
 ACCOUNT_FREE = "the account is Free and has no renewal: buy a package first"
-ACCOUNT_SUSPENDED = "the account is suspended and has no renewal: a new order starts it again"
+ACCOUNT_SUSPENDED = "the account is suspended and has no renewal: order a package, which starts it again"
 
 
 def renewal_on(runtime: Runtime, caller: Caller, *, request_id: str, reason: str | None = None) -> Done:

@@ -92,7 +92,9 @@ def noted(runtime: Runtime, ask: Ask, *, support_only: bool = False) -> Iterator
 
 def _demand_fit(ask: Ask, *, support_only: bool) -> None:
     if not 1 <= len(ask.request_id) <= REQUEST_ID_MAX or not ask.request_id.isprintable():
-        raise ActRefusedError("request_id", f"a request id has 1 to {REQUEST_ID_MAX} printable characters")
+        raise ActRefusedError(
+            "request_id", f"a request id has 1 to {REQUEST_ID_MAX} printable characters: choose another one"
+        )
     if support_only and ask.caller.role is not Role.SUPPORT:
         raise ActRefusedError("support_only", "only support can do this: please contact support")
     if support_only and not (ask.reason or "").strip():
@@ -105,7 +107,7 @@ def account_of(connection: Connection, ask: Ask, *, lock: bool) -> int:
     name = ask.caller.account_external_id
     found = find(connection, name) if _storable(name) == name else None
     if found is None:
-        raise ActRefusedError("no_account", f"no account is called {ask.caller.account_external_id[:100]!r}")
+        raise ActRefusedError("no_account", f"no account is called {name[:100]!r}: check its name")
     return found
 
 
@@ -169,7 +171,7 @@ def send(runtime: Runtime, connection: Connection, mail: NewMail, rung: Rung) ->
 def _audit(connection: Connection, ask: Ask, account: int | None, details: Mapping[str, object]) -> None:
     operations.write_audit(
         connection,
-        actor=f"{ask.caller.role.value}:{ask.caller.name}",
+        actor=_storable(f"{ask.caller.role.value}:{ask.caller.name}"),
         act=f"desk.{ask.act}",
         reason=None if ask.reason is None else _storable(ask.reason),
         details={

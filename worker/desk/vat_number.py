@@ -39,7 +39,7 @@ def normalised(number: str, *, country: str) -> str | None:
     shown = repr(number.strip()[:_SHOWN_MAX])
     expected = "EL" if country == "GR" else country
     if not _SHAPE.fullmatch(bare):
-        raise _refusal(f"{shown} is no VAT number: it begins with its country, such as {_example(bare, expected)}")
+        raise _refusal(f"{shown} is no VAT number: give it with its country, such as {_example(bare, expected)}")
     if country in _MEMBERS and not bare.startswith(expected):
         raise _refusal(
             f"{shown} is no VAT number of {country}, the country of the billing details: it would begin with"

@@ -4,7 +4,6 @@ The account's row is locked first, without blocking those who only refer to it; 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -173,17 +172,6 @@ _END = text("UPDATE subscriptions SET status = 'ended', auto_renew = false WHERE
 def end_subscription(connection: Connection, subscription: int) -> None:
     """The account is Free from now on (R11)."""
     connection.execute(_END, {"subscription": subscription})
-
-
-_VOID = text("""
-    UPDATE scheduled_changes SET state = 'void', decided_at = :now
-    WHERE subscription_id = :subscription AND state = 'waiting'
-""")
-
-
-def void_scheduled(connection: Connection, subscription: int, *, now: datetime) -> None:
-    """What was scheduled for the next term comes to nothing, since there is none (R13)."""
-    connection.execute(_VOID, {"subscription": subscription, "now": now})
 
 
 _TO_WITHDRAW = text(f"""
