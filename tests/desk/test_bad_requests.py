@@ -78,7 +78,8 @@ def details(**changes: str) -> Request:
 
 def opening(**changes: str) -> Request:
     """An account with a fault."""
-    return asks(open_account, **{"locale": "en", "currency": "EUR", **changes})
+    told: dict[str, Any] = {"locale": "en", "currency": "EUR", **changes}
+    return asks(open_account, **told)
 
 
 def due_today(house: House) -> str:

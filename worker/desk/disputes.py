@@ -41,7 +41,9 @@ def _release(runtime: Runtime, dispute: str, connection: Connection, account: in
     del rung
     row = disputes.of_account(connection, account, dispute)
     if row is None:
-        raise ActRefusedError("no_dispute", f"the account has no dispute {dispute[:100]!r}: look at `odnowa stuck`, which lists them")
+        raise ActRefusedError(
+            "no_dispute", f"the account has no dispute {dispute[:100]!r}: look at `odnowa stuck`, which lists them"
+        )
     if row.status == DisputeStatus.OPEN:
         raise ActRefusedError("dispute_open", "the bank has not decided yet: wait until the dispute is won or lost")
     if row.released_at is not None:

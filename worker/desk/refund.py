@@ -146,7 +146,9 @@ def _refundable(connection: Connection, account: int) -> Row[Any]:
     demand_undisputed(connection, account)
     if row.subscription_id is None:
         if refunds.had_full_refund(connection, account):
-            raise ActRefusedError("refunded_before", "the payment was given back already: if it has not arrived, contact support")
+            raise ActRefusedError(
+                "refunded_before", "the payment was given back already: if it has not arrived, contact support"
+            )
         raise ActRefusedError("free", "the account is Free and has no payment to give back: contact support")
     return row
 

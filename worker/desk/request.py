@@ -92,7 +92,9 @@ def noted(runtime: Runtime, ask: Ask, *, support_only: bool = False) -> Iterator
 
 def _demand_fit(ask: Ask, *, support_only: bool) -> None:
     if not 1 <= len(ask.request_id) <= REQUEST_ID_MAX or not ask.request_id.isprintable():
-        raise ActRefusedError("request_id", f"a request id has 1 to {REQUEST_ID_MAX} printable characters: choose another one")
+        raise ActRefusedError(
+            "request_id", f"a request id has 1 to {REQUEST_ID_MAX} printable characters: choose another one"
+        )
     if support_only and ask.caller.role is not Role.SUPPORT:
         raise ActRefusedError("support_only", "only support can do this: please contact support")
     if support_only and not (ask.reason or "").strip():

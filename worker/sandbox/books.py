@@ -63,7 +63,7 @@ _INNER: Sequence[tuple[str, str]] = (
     (
         "a paid charge has not exactly one invoice of its sum",
         """SELECT count(*) FROM charges c
-           WHERE c.state = 'succeeded' AND c.gross_minor > 0 AND c.carried_out_minor = 0
+           WHERE c.state = 'succeeded' AND c.returned_at IS NULL AND c.gross_minor > 0 AND c.carried_out_minor = 0
              AND (SELECT count(*) FROM invoices i WHERE i.charge_id = c.id AND i.gross_minor = c.gross_minor) <> 1""",
     ),
     (

@@ -250,6 +250,13 @@ _RETURN_CREDIT = text("""
     ON CONFLICT DO NOTHING
 """)
 
+_RETURN_GOODWILL = text("""
+    INSERT INTO goodwill_entries (account_id, currency, amount_minor, kind, charge_id)
+    SELECT account_id, currency, -amount_minor, 'returned', charge_id FROM goodwill_entries
+    WHERE charge_id = ANY(:ids) AND kind = 'used'
+    ON CONFLICT DO NOTHING
+""")
+
 _RETURN_CARRIED = text("UPDATE carried_sums SET into_charge_id = NULL WHERE into_charge_id = ANY(:ids)")
 
 
@@ -258,7 +265,7 @@ def cancelled(connection: Connection, ids: Sequence[int], *, today: date, replac
 
     One that an order replaces has not failed, on whichever day: the order goes on in its schedule (R12d).
 
-    Credit and carried sums that the charge had taken go back.
+    Credit, goodwill and carried sums that the charge had taken go back.
     """
     rows = connection.execute(_CANCELLED, {"ids": list(ids), "today": today, "replaced": replaced}).all()
     return_taken(connection, [row.id for row in rows])
@@ -266,8 +273,12 @@ def cancelled(connection: Connection, ids: Sequence[int], *, today: date, replac
 
 
 def return_taken(connection: Connection, ids: Sequence[int]) -> None:
-    """Charges came to nothing: credit and carried sums that they had taken go back; what only they ordered ends."""
+    """Charges came to nothing: what they had taken of credit, goodwill and carried sums goes back.
+
+    A subscription that only they ordered ends.
+    """
     given_up = {"ids": list(ids)}
     connection.execute(_RETURN_CREDIT, given_up)
+    connection.execute(_RETURN_GOODWILL, given_up)
     connection.execute(_RETURN_CARRIED, given_up)
     connection.execute(_END_PENDING, given_up)
