@@ -13,7 +13,8 @@ LOCKED := --require-hashes
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
 export PIP_ROOT_USER_ACTION = ignore
-unexport PYTHONPATH PYTHONHOME
+# Nothing of a shell may lead Python elsewhere, or let hundreds of processes compile the same files again.
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 # Prerequisites are made from left to right: dev.txt holds all of runtime.txt, the project needs its build tool.

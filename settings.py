@@ -67,14 +67,18 @@ class Settings(BaseSettings):
     seller_vat: Literal["not_registered", "registered"] = "not_registered"
     seller_timezone: str = "Europe/Prague"
     invoice_prefix: str = Field(default="", max_length=8)
-    invoice_start_year: int = Field(default=0, ge=0, description="the year that INVOICE_SEQUENCE_START is for")
+    credit_note_prefix: str = Field(default="D", max_length=8, description="of the credit notes; never the invoices'")
+    invoice_start_year: int = Field(default=0, ge=0, description="the year that the next two settings are for")
     invoice_sequence_start: int = Field(default=1, ge=1, description="first number of that year; others begin at 1")
+    credit_note_sequence_start: int = Field(default=1, ge=1, description="the same of the credit notes")
 
     # Rules of ours (product-rules.md, [ours])
     rule_retry_days: tuple[int, ...] = (1, 3, 5, 7)
     rule_reminder_days: tuple[int, ...] = (14, 7, 1)
     rule_yearly_announcement_days: int = 30
     rule_card_expiry_days: int = 14
+    rule_price_notice_days: int = Field(default=30, ge=1, description="how long new prices are announced ahead")
+    rule_extension_days_max: int = Field(default=366, ge=1, description="the most days that support gives at once")
     rule_refund_days: int = Field(default=15, ge=0, description="a first payment goes back until then (R14)")
     rule_hold_multiple: int = Field(default=5, ge=2, description="renew holds above this multiple of the usual sum")
     rule_hold_history_runs: int = Field(default=7, ge=1)

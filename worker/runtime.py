@@ -89,8 +89,10 @@ class Runtime:
     mail: MailSettings
     limits: Limits
     invoice_prefix: str
+    credit_note_prefix: str
     invoice_start_year: int
     invoice_sequence_start: int
+    credit_note_sequence_start: int
 
 
 def make_clock(settings: Settings) -> Clock:
@@ -115,6 +117,8 @@ def make_policy(settings: Settings) -> Policy:
         reminder_days=settings.rule_reminder_days,
         yearly_announcement_days=settings.rule_yearly_announcement_days,
         card_expiry_days=settings.rule_card_expiry_days,
+        price_notice_days=settings.rule_price_notice_days,
+        extension_days_max=settings.rule_extension_days_max,
         replay_limit_hours=settings.rule_replay_limit_hours,
         refund_days=settings.rule_refund_days,
         hold_multiple=settings.rule_hold_multiple,
@@ -177,6 +181,8 @@ def make_runtime(settings: Settings) -> Runtime:
         raise SettingsError(f"LINK_SIGNING_KEY needs at least {SIGNING_KEY_MIN} characters; it signs links in mails")
     if settings.seller_vat == "registered":
         raise SettingsError("SELLER_VAT=registered: VAT rules are not installed in this version")
+    if settings.credit_note_prefix == settings.invoice_prefix:
+        raise SettingsError("CREDIT_NOTE_PREFIX is that of the invoices, so numbers would repeat, for example D")
     redis_url = _need(settings.redis_url, "REDIS_URL", "redis://localhost:6379/0")
     return Runtime(
         clock=make_clock(settings),
@@ -214,8 +220,10 @@ def make_runtime(settings: Settings) -> Runtime:
             catch_up_days=settings.rule_catch_up_days,
         ),
         invoice_prefix=settings.invoice_prefix,
+        credit_note_prefix=settings.credit_note_prefix,
         invoice_start_year=settings.invoice_start_year,
         invoice_sequence_start=settings.invoice_sequence_start,
+        credit_note_sequence_start=settings.credit_note_sequence_start,
     )
 
 

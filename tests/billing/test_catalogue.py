@@ -5,19 +5,16 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import settings
 
 from worker.billing.calendar import Interval
 from worker.billing.catalogue import (
     Allowance,
     Catalogue,
-    Configuration,
     Line,
     LineKind,
     Package,
     Price,
-    lines,
 )
 from worker.billing.money import Currency
 from worker.errors import PriceMissingError, RuleError
@@ -32,17 +29,6 @@ NEW_PRICE = Price(Package.STANDARD, Interval.MONTH, Currency.PLN, JULY, 10900, 2
 STANDARD_CHATS = Allowance(Package.STANDARD, NEW_YEAR, included=100, limit=500, block=50)
 PRO_CHATS = Allowance(Package.PRO, NEW_YEAR, included=500, limit=10_000, block=100)
 CATALOGUE = Catalogue(prices=(OLD_PRICE, NEW_PRICE), allowances=(STANDARD_CHATS, PRO_CHATS))
-
-BOUGHT = Configuration(
-    package=Package.STANDARD,
-    interval=Interval.MONTH,
-    currency=Currency.PLN,
-    agents=3,
-    extra_conversations=100,
-    conversation_block=50,
-    agent_price_minor=9900,
-    conversation_price_minor=2500,
-)
 
 
 def test_R1_only_standard_and_pro_are_paid() -> None:
@@ -130,56 +116,6 @@ def test_R2_an_allowance_holds_from_its_day() -> None:
         catalogue.check_extra(Package.STANDARD, 500, on=JULY - timedelta(days=1))
     with pytest.raises(RuleError, match="no conversations"):
         catalogue.allowance(Package.STANDARD, on=date(2025, 12, 31))
-
-
-def test_R1_r2_lines_of_agents_and_of_blocks() -> None:
-    assert lines(BOUGHT) == (
-        Line(LineKind.AGENTS, 3, 9900, 29_700),
-        Line(LineKind.CONVERSATIONS, 2, 2500, 5_000),  # 100 conversations are two blocks of 50
-    )
-    assert lines(replace(BOUGHT, extra_conversations=0)) == (Line(LineKind.AGENTS, 3, 9900, 29_700),)
-
-
-@patient
-@given(
-    st.integers(1, 500),
-    st.integers(0, 200),
-    st.integers(1, 1000),
-    st.integers(0, 10**6),
-    st.integers(0, 10**6),
-)
-def test_R12_lines_are_linear_in_what_is_bought(
-    agents: int, blocks: int, block: int, agent_minor: int, block_minor: int
-) -> None:
-    bought = Configuration(
-        package=Package.PRO,
-        interval=Interval.YEAR,
-        currency=Currency.EUR,
-        agents=agents,
-        extra_conversations=blocks * block,
-        conversation_block=block,
-        agent_price_minor=agent_minor,
-        conversation_price_minor=block_minor,
-    )
-    assert sum(line.net_minor for line in lines(bought)) == agents * agent_minor + blocks * block_minor
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"package": Package.FREE}, "free is not for sale"),
-        ({"agents": 0}, "at least one agent"),
-        ({"agents": -2}, "at least one agent"),
-        ({"extra_conversations": 75}, "blocks of 50"),  # one and a half blocks
-        ({"extra_conversations": -50}, "blocks of 50"),
-        ({"conversation_block": 0}, "a block of 0"),
-        ({"agent_price_minor": -1}, "negative"),
-        ({"conversation_price_minor": -1}, "negative"),
-    ],
-)
-def test_R1_r2_a_configuration_that_cannot_be_sold(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(RuleError, match=message):
-        replace(BOUGHT, **changes)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.billing.calendar import Interval
-from worker.billing.catalogue import Allowance, Catalogue, Configuration, Package, Price, lines
-from worker.billing.holdings import Holdings, Lot, Wish, bought, changed, from_configuration, to_configuration
+from worker.billing.catalogue import Allowance, Catalogue, Package, Price
+from worker.billing.holdings import Holdings, Lot, Wish, bought, changed, repriced
 from worker.billing.money import Currency
 from worker.errors import PriceMissingError, RuleError
 
@@ -167,25 +167,16 @@ def test_a_lot_that_makes_no_sense_is_refused(quantity: int, price: int) -> None
 
 
 @settings(deadline=None)
-@given(st.integers(1, 99), st.integers(0, 9), st.integers(0, 99_999), st.integers(1, 99_999))
-def test_a_configuration_of_one_price_is_holdings_of_one_lot(
-    agents: int, blocks: int, agent_minor: int, block_minor: int
-) -> None:
-    configuration = Configuration(
-        package=Package.PRO,
-        interval=Interval.MONTH,
-        currency=Currency.EUR,
-        agents=agents,
-        extra_conversations=blocks * 50,
-        conversation_block=50,
-        agent_price_minor=agent_minor,
-        conversation_price_minor=block_minor if blocks else 0,
-    )
-    holdings = from_configuration(configuration)
-    assert holdings.lines == lines(configuration)
-    assert to_configuration(holdings) == configuration
+@given(st.integers(1, 500), st.integers(0, 200), st.integers(0, 10**6), st.integers(0, 10**6))
+def test_R12_lines_are_linear_in_what_is_had(agents: int, blocks: int, agent_minor: int, block_minor: int) -> None:
+    held = have(Lot(agents, agent_minor), blocks=(Lot(blocks, block_minor),) if blocks else ())
+    assert sum(line.net_minor for line in held.lines) == agents * agent_minor + blocks * block_minor
 
 
-def test_holdings_of_mixed_prices_are_no_configuration() -> None:
-    assert to_configuration(have(Lot(3, 9900), Lot(2, 11900))) is None
-    assert to_configuration(have(Lot(3, 9900), blocks=(Lot(1, 1), Lot(1, 2)))) is None
+def test_R3b_repriced_holdings_keep_their_quantities_at_the_prices_of_the_day() -> None:
+    held = have(Lot(3, 1), Lot(2, 2), blocks=(Lot(1, 3),))
+    moved = repriced(held, catalogue=CATALOGUE, on=RISE)
+    price = CATALOGUE.price(held.package, held.interval, held.currency, on=RISE)
+    assert moved.agents == (Lot(5, price.agent_price_minor),)
+    assert moved.blocks == (Lot(1, price.conversation_price_minor),)
+    assert moved.extra_conversations == held.extra_conversations

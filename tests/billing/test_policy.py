@@ -15,6 +15,7 @@ def test_the_defaults_are_those_of_the_product_rules() -> None:
     assert POLICY.retry_days == (1, 3, 5, 7)  # R8b
     assert POLICY.reminder_days == (14, 7, 1)  # R9b
     assert (POLICY.yearly_announcement_days, POLICY.card_expiry_days) == (30, 14)  # R9c
+    assert (POLICY.price_notice_days, POLICY.extension_days_max) == (30, 366)  # R3b
     assert POLICY.minimum_minor == {  # R7b: 0.50 dollars and euros, 2 zloty, 15 crowns
         Currency.USD: 50,
         Currency.EUR: 50,
@@ -36,6 +37,8 @@ def test_the_defaults_are_those_of_the_product_rules() -> None:
         {"reminder_days": (7, 0)},  # on the day on which the term has ended
         {"yearly_announcement_days": 0},
         {"card_expiry_days": 0},
+        {"price_notice_days": 0},
+        {"extension_days_max": 0},
         {"replay_limit_hours": 0},
         {"replay_limit_hours": 24},  # the provider may have forgotten the key
         {"hold_multiple": 0},

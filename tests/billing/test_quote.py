@@ -6,10 +6,8 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from worker.billing.calendar import Interval
-from worker.billing.catalogue import Configuration, Line, LineKind, Package
-from worker.billing.money import Currency
-from worker.billing.quote import PricedCharge, price_renewal
+from worker.billing.catalogue import Line, LineKind
+from worker.billing.quote import PricedCharge, price_lines
 from worker.billing.vat import Treatment, VatDecision
 from worker.errors import RuleError
 
@@ -17,22 +15,14 @@ NO_VAT = VatDecision(Treatment.NOT_REGISTERED, Fraction(0), "O", (), ())
 MINIMUM = 200
 
 
-def bought(agent_price_minor: int, *, agents: int = 1, blocks: int = 0, block_price_minor: int = 0) -> Configuration:
-    return Configuration(
-        package=Package.STANDARD,
-        interval=Interval.MONTH,
-        currency=Currency.PLN,
-        agents=agents,
-        extra_conversations=blocks * 50,
-        conversation_block=50,
-        agent_price_minor=agent_price_minor,
-        conversation_price_minor=block_price_minor,
-    )
+def bought(agent_price_minor: int, *, agents: int = 1, blocks: int = 0, block_price_minor: int = 0) -> tuple[Line, ...]:
+    chats = (Line(LineKind.CONVERSATIONS, blocks, block_price_minor, blocks * block_price_minor),) if blocks else ()
+    return (Line(LineKind.AGENTS, agents, agent_price_minor, agents * agent_price_minor), *chats)
 
 
 def price(total_minor: int, *, credit: int = 0, carried: int = 0, vat: VatDecision = NO_VAT) -> PricedCharge:
-    return price_renewal(
-        configuration=bought(total_minor),
+    return price_lines(
+        bought(total_minor),
         credit_minor=credit,
         carried_in_minor=carried,
         minimum_minor=MINIMUM,
@@ -69,8 +59,8 @@ def test_R7b_what_is_charged(total: int, credit: int, charged: int, credit_used:
 
 
 def test_R7b_a_carried_sum_is_a_line_of_its_own() -> None:
-    priced = price_renewal(
-        configuration=bought(9900, agents=3, blocks=2, block_price_minor=2500),
+    priced = price_lines(
+        bought(9900, agents=3, blocks=2, block_price_minor=2500),
         credit_minor=0,
         carried_in_minor=150,
         minimum_minor=MINIMUM,
@@ -112,8 +102,8 @@ def test_R7b_a_carried_sum_is_not_taxed_twice() -> None:
 )
 def test_R7b_negative_sums_are_refused(credit: int, carried: int, minimum: int) -> None:
     with pytest.raises(RuleError, match="negative"):
-        price_renewal(
-            configuration=bought(9900),
+        price_lines(
+            bought(9900),
             credit_minor=credit,
             carried_in_minor=carried,
             minimum_minor=minimum,
@@ -131,8 +121,8 @@ rates = st.sampled_from([Fraction(0), Fraction(21), Fraction(51, 2), Fraction(27
 def test_R7b_what_is_owed_is_charged_paid_by_credit_or_carried(
     unit_minor: int, agents: int, credit: int, carried: int, minimum: int, percent: Fraction
 ) -> None:
-    priced = price_renewal(
-        configuration=bought(unit_minor, agents=agents),
+    priced = price_lines(
+        bought(unit_minor, agents=agents),
         credit_minor=credit,
         carried_in_minor=carried,
         minimum_minor=minimum,
@@ -154,3 +144,20 @@ def test_R7b_what_is_owed_is_charged_paid_by_credit_or_carried(
         event("carried")
         assert priced.carried_out_minor == owed
         assert credit < owed < minimum
+
+
+def test_R15b_goodwill_lowers_what_VAT_is_counted_on() -> None:
+    at_21 = VatDecision(Treatment.NOT_REGISTERED, Fraction(21), "S", (), ())
+    sold = (Line(LineKind.AGENTS, 3, 1000, 3000),)
+    priced = price_lines(sold, credit_minor=0, carried_in_minor=0, minimum_minor=50, goodwill_minor=1000, vat=at_21)
+    assert (priced.net_minor, priced.vat_minor, priced.to_charge_minor) == (2000, 420, 2420)
+    assert priced.lines[1] == Line(LineKind.GOODWILL, 1, -1000, -1000)
+    assert priced.goodwill_minor == 1000
+
+
+def test_R15b_goodwill_is_never_more_than_the_lines_and_credit_pays_after_it() -> None:
+    sold = (Line(LineKind.AGENTS, 3, 1000, 3000),)
+    whole = price_lines(sold, credit_minor=500, carried_in_minor=0, minimum_minor=50, goodwill_minor=9000, vat=NO_VAT)
+    assert (whole.gross_minor, whole.goodwill_minor, whole.credit_used_minor) == (0, 3000, 0)
+    part = price_lines(sold, credit_minor=500, carried_in_minor=0, minimum_minor=50, goodwill_minor=1000, vat=NO_VAT)
+    assert (part.gross_minor, part.credit_used_minor, part.to_charge_minor) == (2000, 500, 1500)

@@ -10,9 +10,12 @@ from worker.billing.states import (
     FINAL,
     LIVE,
     OPEN,
+    PAYOUT_TRANSITIONS,
     SUBSCRIPTION_TRANSITIONS,
     ChargeState,
+    PayoutState,
     SubscriptionStatus,
+    check_payout_transition,
     check_subscription_transition,
     check_transition,
     states_before,
@@ -115,3 +118,19 @@ def test_steps_that_no_subscription_takes(before: SubscriptionStatus, after: Sub
 def test_the_subscription_table_is_closed_and_live_is_active_or_past_due() -> None:
     assert set(SUBSCRIPTION_TRANSITIONS) == set(SubscriptionStatus)
     assert {SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE} == LIVE
+
+
+def test_the_payout_table_is_closed_and_agrees_with_its_check() -> None:
+    assert set(PAYOUT_TRANSITIONS) == set(PayoutState)
+    for before, after in product(PayoutState, repeat=2):
+        if after in PAYOUT_TRANSITIONS[before]:
+            check_payout_transition(before=before, after=after)
+        else:
+            with pytest.raises(RuleError, match=f"no way leads from {before} to {after}"):
+                check_payout_transition(before=before, after=after)
+
+
+def test_R14b_a_payout_without_an_answer_is_never_planned_again() -> None:
+    assert PayoutState.PLANNED not in PAYOUT_TRANSITIONS[PayoutState.UNKNOWN]
+    assert PayoutState.SENT not in PAYOUT_TRANSITIONS[PayoutState.UNKNOWN]
+    assert PAYOUT_TRANSITIONS[PayoutState.SUCCEEDED] == {PayoutState.FAILED}, "the bank may send it back"

@@ -21,9 +21,12 @@ LEAVES = {
     "method_remove": {},
     "billing_details": {"billing_details": 1},
     "invoice_note": {"invoice_notes": 1},
+    "grant_credit": {"goodwill_entries": 1},
+    "extend_term": {"terms": 1, "mails": 1, "runs": 1, "work_items": 1},
     "to_free": {},
 }
 """The rows that each act adds, beside its request and its audit row."""
+BY_SUPPORT = ("grant_credit", "extend_term", "to_free")
 
 
 def prepared(house: House) -> Subscriber:
@@ -48,7 +51,7 @@ def test_an_act_leaves_its_effect_one_request_and_one_audit_row(house: House, ac
     (row,) = audited(house)
     assert (row["act"], row["account_id"], row["details"]["request_id"]) == (f"desk.{act}", of.account_id, "r-1")
     assert row["details"]["result"] == dict(done.result)
-    assert row["actor"] == ("support:eva" if act == "to_free" else "customer:page")
+    assert row["actor"] == ("support:eva" if act in BY_SUPPORT else "customer:page")
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -81,6 +84,8 @@ def test_the_entitlements_are_right_to_the_last_act(house: House, act: str) -> N
     after = entitled(house, of)
     if act == "to_free":
         assert (after["package"], after["agents"], after["status"], after["support"]) == ("free", 1, "free", False)
+    elif act == "extend_term":
+        assert after == before | {"valid_until": before["valid_until"] + timedelta(days=5)}
     else:
         assert after == before
 

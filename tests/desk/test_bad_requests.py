@@ -78,8 +78,8 @@ def details(**changes: str) -> Request:
 
 def opening(**changes: str) -> Request:
     """An account with a fault."""
-    told: dict[str, Any] = {"locale": "en", "currency": "EUR", **changes}
-    return asks(open_account, **told)
+    given: dict[str, Any] = {"locale": "en", "currency": "EUR", **changes}
+    return asks(open_account, **given)
 
 
 def due_today(house: House) -> str:

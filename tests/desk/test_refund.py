@@ -1,67 +1,23 @@
 """Money back at the desk: who may have what back, until when, and what a refund takes with it (R14, R14b)."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
-from typing import Any
 
 import pytest
 
-from tests.support.builders import counts, credit, insert
+from tests.support.builders import counts, credit
 from tests.support.counter import audited, customer_of, support_for
-from tests.support.house import API_KEY, House
-from tests.support.shopping import buy, caller, credit_of, entitled, intent_of, newcomer, ordered, quoted, wish
-from tests.support.stories import charges_of, customer, dying_at, kinds_of, provider_says
+from tests.support.house import House
+from tests.support.money_back import STANDARD, ask, bought, override, refused, reversed_sums, went_back
+from tests.support.shopping import buy, credit_of, entitled, newcomer, wish
+from tests.support.stories import customer, dying_at
 from worker.billing.money import Currency
-from worker.billing.states import Payer
 from worker.desk.refund import refund
-from worker.desk.request import Done, Role
+from worker.desk.request import Done
 from worker.errors import ActRefusedError
-from worker.gateways.answers import AnswerKind
 
-STANDARD = wish("standard", "month", 3)
+SIDES = ("before", "after")
 FIRST_DAY, LAST_DAY = date(2026, 3, 15), date(2026, 3, 30)
-
-
-def ask(house: House, name: str = "shop", request_id: str = "r-1", **how: Any) -> Done:
-    """The customer asks for the money back."""
-    return refund(house.runtime, caller(name), request_id=request_id, **how)
-
-
-def override(house: House, amount_minor: int | None = None, *, name: str = "shop", request_id: str = "r-1") -> Done:
-    """Support gives it outside the rule."""
-    return refund(
-        house.runtime,
-        caller(name, Role.SUPPORT),
-        request_id=request_id,
-        override=True,
-        amount_minor=amount_minor,
-        reason="a promise by phone",
-    )
-
-
-def refused(code: str, do: Callable[[], Done]) -> None:
-    """What is asked for is refused with that code."""
-    with pytest.raises(ActRefusedError) as refusal:
-        do()
-    assert refusal.value.code == code, str(refusal.value)
-
-
-def went_back(house: House) -> list[int]:
-    """What the provider gave back, in minor units, in the order in which it was asked."""
-    return [each["amount"] for each in house.emulator.journal_refunds() if each["status"] == "succeeded"]
-
-
-def reversed_sums(house: House) -> list[int]:
-    """What refunds took back of invoices, by charge."""
-    found = house.fetch("SELECT gross_minor FROM reversals WHERE refund_id IS NOT NULL ORDER BY charge_id, id")
-    return [row["gross_minor"] for row in found]
-
-
-def bought(house: House, name: str = "shop", **facts: Any) -> None:
-    """A first purchase of three agents for a month, 57.00."""
-    newcomer(house, name, **facts)
-    assert buy(house, name, STANDARD)["outcome"] == "paid"
 
 
 def test_R14_on_the_fifteenth_day_the_customer_gets_it_all_back_and_is_free(house: House) -> None:
@@ -168,6 +124,23 @@ def test_R7b_a_sum_that_was_carried_and_waits_is_cancelled(house: House) -> None
     assert carried["refund_id"] is not None
 
 
+def test_R7b_what_was_carried_into_a_later_change_is_taken_back_with_its_invoice_and_once(house: House) -> None:
+    bought(house)
+    usual = house.runtime.policy.minimum_minor
+    house.with_policy(minimum_minor={**usual, Currency.EUR: 7000})
+    house.go_to(date(2026, 3, 20))
+    buy(house, "shop", wish(agents=4))
+    house.with_policy(minimum_minor=usual)
+    house.go_to(date(2026, 3, 22))
+    assert buy(house, "shop", wish(agents=6))["outcome"] == "paid"
+    paid = sum(entry["amount"] for entry in house.emulator.journal())
+    assert ask(house).result["amount_minor"] == paid
+    house.drain()
+    assert sum(went_back(house)) == paid
+    assert house.fetch("SELECT parked_reason FROM charges WHERE parked_at IS NOT NULL") == []
+    assert house.books().equal, house.books().differences
+
+
 def test_R14b_the_same_request_twice_has_one_effect(house: House) -> None:
     bought(house)
     first = ask(house)
@@ -196,6 +169,20 @@ def test_R14b_eight_at_once_have_one_effect(house: House, same: bool) -> None:  
     assert len(done) == (8 if same else 1)
     house.drain()
     assert went_back(house) == [5700]
+    assert house.books().equal, house.books().differences
+
+
+def test_R14b_a_request_whose_process_died_is_sent_again_and_has_one_effect(house: House) -> None:
+    for door in (f"{side}:commit:{name}" for name in ("desk.refund.cancel", "desk.refund") for side in SIDES):
+        name = door.replace(":", "-").replace(".", "-")
+        bought(house, name)
+        with dying_at(door) as passes:
+            ask(house, name)
+        assert passes, f"nobody came to {door}"
+        assert ask(house, name).result["amount_minor"] == 5700
+        house.drain()
+        assert went_back(house)[-1] == 5700
+    assert went_back(house) == [5700] * 4
     assert house.books().equal, house.books().differences
 
 
@@ -280,119 +267,3 @@ def test_R14b_the_lines_of_a_reversal_are_its_net_sum(house: House) -> None:
     for row in house.fetch("SELECT net_minor, frozen FROM reversals"):
         assert sum(line["net_minor"] for line in row["frozen"]["lines"]) == row["net_minor"]
         assert row["frozen"]["vat"]["treatment"] == "not_registered"
-
-
-def test_R14b_what_credit_paid_alone_is_not_paid_out(house: House) -> None:
-    number = newcomer(house, "shop")
-    credit(house.engine, number, 10_000)
-    buy(house, "shop", STANDARD)
-    refused("nothing_to_refund", lambda: ask(house))
-
-
-@pytest.mark.parametrize(
-    ("code", "how"),
-    [
-        ("support_only", {"override": True, "reason": "I want it"}),
-        ("override_needed", {"amount_minor": 100}),
-    ],
-)
-def test_R14b_customers_override_nothing(house: House, code: str, how: dict[str, Any]) -> None:
-    bought(house)
-    refused(code, lambda: ask(house, **how))
-
-
-def test_R14b_support_says_why(house: House) -> None:
-    bought(house)
-    refused(
-        "reason_missing",
-        lambda: refund(house.runtime, caller("shop", Role.SUPPORT), request_id="r-1", override=True),
-    )
-
-
-def test_R14_the_free_have_nothing_to_be_given_back(house: House) -> None:
-    newcomer(house, "shop")
-    refused("free", lambda: ask(house))
-
-
-def test_R14c_no_refund_while_a_dispute_stands(house: House) -> None:
-    bought(house)
-    (charge,) = house.fetch("SELECT id, account_id FROM charges")
-    insert(
-        house.engine,
-        "disputes",
-        account_id=charge["account_id"],
-        charge_id=charge["id"],
-        provider_dispute="du_1",
-        currency="EUR",
-        amount_minor=5700,
-        reason="fraudulent",
-        status="open",
-        opened_at=house.clock.now(),
-    )
-    refused("disputed", lambda: ask(house))
-    refused("disputed", lambda: override(house, request_id="r-2"))
-
-
-def test_R14b_an_open_payment_is_cancelled_first(house: House) -> None:
-    bought(house)
-    shown = quoted(house, "shop", wish(agents=5))
-    assert ordered(house, "shop", shown["quote"], payer=Payer.PAGE)["outcome"] == "waiting"
-    intent = intent_of(house, "shop")
-    assert ask(house).result["amount_minor"] == 5700
-    assert provider_says(house, intent) is AnswerKind.CANCELLED
-    house.drain()
-    assert house.books().equal, house.books().differences
-
-
-def test_R14b_money_of_the_open_payment_that_came_after_all_is_looked_at_first(house: House) -> None:
-    bought(house)
-    shown = quoted(house, "shop", wish(agents=5))
-    ordered(house, "shop", shown["quote"], payer=Payer.PAGE)
-    house.emulator.pay_on_page(intent_of(house, "shop"), card="pm_card_visa", api_key=API_KEY)
-    refused("paid_meanwhile", lambda: ask(house))
-    assert entitled(house, "shop")["agents"] == 5
-    assert ask(house, request_id="r-2").result["amount_minor"] == 5 * 1900
-
-
-def test_R14b_a_refusal_leaves_the_open_payment_alone(house: House) -> None:
-    of = customer(house, "insufficient_funds")
-    house.run("renew")
-    refused("not_first_payment", lambda: refund(house.runtime, customer_of(of), request_id="r-1"))
-    assert [charge["state"] for charge in charges_of(house, of)] == ["declined"]
-
-
-def test_R14b_not_while_a_payment_has_no_answer(house: House) -> None:
-    bought(house)
-    house.go_to(date(2026, 4, 15))
-    with dying_at("after:commit:charging.begin"):
-        house.run("renew")
-    refused("payment_under_way", lambda: override(house))
-
-
-def test_R14b_in_part_leaves_what_is_past_due_past_due(house: House) -> None:
-    of = customer(house, "ok", "insufficient_funds")
-    house.run("renew")
-    house.go_to(of.term(of.term_number + 1).ends_on)
-    house.run("renew")
-    done = refund(
-        house.runtime, support_for(of), request_id="r-1", override=True, amount_minor=100, reason="it was slow"
-    )
-    assert done.result["ends_service"] is False
-    assert [charge["state"] for charge in charges_of(house, of)] == ["succeeded", "declined"]
-    assert "refund_made" in kinds_of(house, of)
-
-
-def test_R13_what_was_scheduled_is_void(house: House) -> None:
-    bought(house)
-    (sub,) = house.fetch("SELECT id, account_id FROM subscriptions")
-    insert(
-        house.engine,
-        "scheduled_changes",
-        account_id=sub["account_id"],
-        subscription_id=sub["id"],
-        kind="prices",
-        not_before=house.clock.today(),
-        priced_on=house.clock.today(),
-    )
-    ask(house)
-    assert house.fetch("SELECT state FROM scheduled_changes") == [{"state": "void"}]

@@ -44,6 +44,8 @@ def test_a_missing_fact_is_named(kind: str, field: str) -> None:
         ("prices_change", "new_amount", {"amount_minor": 134950, "currency": "EUR"}),
         ("prices_change", "new_amount", {"amount_minor": 123450, "currency": "PLN"}),
         ("refund_made", "ends_service", None),
+        ("credit_note_issued", "reason", "because"),
+        ("credit_note_issued", "to_credit", 1250),
         ("term_extended", "days", 0),
     ],
 )

@@ -71,7 +71,7 @@ def test_every_finding_of_the_doctor_has_its_page() -> None:
 
 
 def test_whatever_is_stuck_has_its_page() -> None:
-    assert {stuck.HELD_PAGE, "dead", *_ANSWERS_MISSING} - set(_PAGES) == set()
+    assert {stuck.HELD_PAGE, stuck.DISPUTE_PAGE, "dead", *_ANSWERS_MISSING} - set(_PAGES) == set()
 
 
 @pytest.mark.parametrize("job", jobs.load().values(), ids=lambda job: job.name)

@@ -30,9 +30,8 @@ def a_life(engine: Engine) -> Subscriber:
     attempt(engine, paid, one, state="succeeded", sent_at=at(29.05), sent_on=at(29).date())
     mailed = mail(engine, one.account_id, state="sent", subscription_id=one.subscription_id)
     update(engine, "mails", mailed, created_at=at(28.02), sent_at=at(28.03))
-    invoice(engine, paid, one)
+    invoice(engine, paid, one, created_at=at(29.2))
     with engine.begin() as connection:
-        connection.exec_driver_sql(f"UPDATE invoices SET created_at = '{at(29.2)}'")  # noqa: S608 - a constant
         connection.exec_driver_sql(f"UPDATE terms SET created_at = '{at(29.11)}' WHERE number = 1")  # noqa: S608 - a constant
     noticed = notice(engine, one, created_at=at(40))
     update(engine, "notices", noticed, withdrawn_at=at(41), withdrawn_because="paid")

@@ -70,7 +70,7 @@ def test_three_hundred_mails_take_a_few_seconds_at_most(mail_sink: MailSink, cli
     for number in range(300):
         client.send_message(_mail(f"n{number}@a.example"))
     assert len(mail_sink.files) == 300
-    assert time.monotonic() - started < 5  # one second on a quiet machine
+    assert time.monotonic() - started < 10  # one on a quiet machine; 12 when each answer is held back for 40 ms
 
 
 def test_a_link_that_is_turned_leads_later_connections_elsewhere(

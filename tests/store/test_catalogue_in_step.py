@@ -9,7 +9,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from tests.support.builders import rows
 from tests.support.servers import own_database
-from worker.store.schema import ENTITLEMENTS_VIEW, metadata
+from worker.store.schema import ENTITLEMENTS_VIEW, PAPER_TRIGGERS, metadata
 from worker.store.schema.metadata import CURRENCIES
 
 _ASPECTS = {
@@ -39,9 +39,10 @@ _ASPECTS = {
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = 'public' AND c.relname !~ '^alembic_version' AND c.relkind = 'v'""",
     "functions and triggers": """
-        SELECT p.proname AS name FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        SELECT p.proname AS name, pg_get_functiondef(p.oid) AS is
+        FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
         WHERE n.nspname = 'public'
-        UNION ALL SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        UNION ALL SELECT t.tgname, pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
         JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = 'public' AND c.relname !~ '^alembic_version' AND NOT t.tgisinternal""",
     "extensions": "SELECT extname FROM pg_extension",
@@ -56,6 +57,7 @@ def in_code(postgres_server: str) -> Iterator[Engine]:
         with made.begin() as connection:
             metadata.create_all(connection)
             connection.exec_driver_sql(ENTITLEMENTS_VIEW)
+            connection.execute(text(PAPER_TRIGGERS))
         yield made
         made.dispose()
 
@@ -81,6 +83,8 @@ def test_the_migrated_catalogue_equals_the_schema_in_code(engine: Engine, in_cod
         ("constraints", "ALTER TABLE accounts DROP CONSTRAINT accounts_currency_known"),
         ("constraints", "ALTER TABLE terms DROP CONSTRAINT terms_never_overlap"),
         ("indexes", "DROP INDEX charges_term_key"),
+        ("functions and triggers", "DROP TRIGGER invoice_lines_never_change ON invoice_lines"),
+        ("functions and triggers", "ALTER FUNCTION check_credit_note() VOLATILE COST 7"),
         ("views", "DROP VIEW entitlements; CREATE VIEW entitlements AS SELECT 1 AS account"),
     ],
 )

@@ -118,6 +118,20 @@ def catalogue(engine: Engine, *, valid_from: date = LONG_AGO) -> None:
         )
 
 
+def new_prices(engine: Engine, *, valid_from: date, agent_price_minor: int, package: str = "standard") -> None:
+    """A later price list of a package: one price for an agent, whatever the interval and the currency."""
+    with engine.begin() as connection:
+        connection.execute(
+            text("""
+                INSERT INTO catalogue_prices (package, "interval", currency, valid_from, agent_price_minor,
+                                              conversation_price_minor)
+                SELECT package, "interval", currency, :from, :price, conversation_price_minor
+                FROM catalogue_prices WHERE package = :package AND valid_from = :long_ago
+            """),
+            {"from": valid_from, "price": agent_price_minor, "package": package, "long_ago": LONG_AGO},
+        )
+
+
 def account(
     engine: Engine,
     *,

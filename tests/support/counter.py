@@ -6,6 +6,8 @@ from typing import Any
 from tests.support.builders import Subscriber, insert, rows
 from tests.support.house import House
 from worker.desk.billing_details import BillingDetails, change_billing_details
+from worker.desk.extend_term import extend_term
+from worker.desk.goodwill import grant_credit
 from worker.desk.invoice_note import write_invoice_note
 from worker.desk.open_account import open_account
 from worker.desk.payment_methods import attach_method, remove_method, use_method
@@ -44,6 +46,12 @@ ACTS: Mapping[str, Ask] = {
     ),
     "invoice_note": lambda house, of, name: write_invoice_note(
         house.runtime, customer_of(of), note="Objednávka 7\nděkujeme", request_id=name
+    ),
+    "grant_credit": lambda house, of, name: grant_credit(
+        house.runtime, support_for(of), amount_minor=500, currency="EUR", request_id=name, reason="a slow week"
+    ),
+    "extend_term": lambda house, of, name: extend_term(
+        house.runtime, support_for(of), days=5, request_id=name, reason="a slow week"
     ),
     "to_free": lambda house, of, name: to_free(house.runtime, support_for(of), request_id=name, reason="asked"),
 }

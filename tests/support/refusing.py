@@ -242,9 +242,9 @@ def unsaid() -> Iterator[str]:
     sources = [source for source in python_sources() if source.under("worker/desk")]
     constants: dict[str, str] = {}
     for source in sources:
-        for one in source.tree.body:
-            if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name):
-                constants[one.targets[0].id] = _words(one.value, constants)
+        for said_once in source.tree.body:
+            if isinstance(said_once, ast.Assign) and isinstance(said_once.targets[0], ast.Name):
+                constants[said_once.targets[0].id] = _words(said_once.value, constants)
     for source in sources:
         for node in ast.walk(source.tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ActRefusedError":

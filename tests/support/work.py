@@ -128,12 +128,21 @@ def attempt(engine: Engine, charge_id: int, of: Subscriber, *, state: str = "dec
     return insert(engine, "attempts", **(values | columns))
 
 
-def invoice(engine: Engine, charge_id: int, of: Subscriber, *, sequence: int = 1, issued_on: date | None = None) -> int:
+def invoice(
+    engine: Engine,
+    charge_id: int,
+    of: Subscriber,
+    *,
+    sequence: int = 1,
+    issued_on: date | None = None,
+    **columns: Any,
+) -> int:
     """An invoice of a charge that has succeeded."""
     day = issued_on or NOON.date()
     return insert(
         engine,
         "invoices",
+        **columns,
         account_id=of.account_id,
         charge_id=charge_id,
         kind="invoice",

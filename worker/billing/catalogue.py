@@ -1,4 +1,4 @@
-"""What can be bought and at which price: packages, dated prices and allowances, what a customer has."""
+"""What can be bought and at which price: packages, dated prices and allowances."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -79,43 +79,6 @@ class Allowance:
             raise RuleError(f"{self.package} includes {self.included} conversations of at most {self.limit}")
         if self.block < 1:
             raise RuleError(f"{self.package} sells conversations in blocks of {self.block}")
-
-
-@dataclass(frozen=True, slots=True)
-class Configuration:
-    """What a customer has, with the unit prices it was bought at; `extra_conversations` are those a month.
-
-    Raises:
-        RuleError: on building one with a package that is free, fewer than one agent, extra conversations
-            that are no whole number of blocks, or a negative price.
-    """
-
-    package: Package
-    interval: Interval
-    currency: Currency
-    agents: int
-    extra_conversations: int
-    conversation_block: int
-    agent_price_minor: int
-    conversation_price_minor: int
-
-    def __post_init__(self) -> None:
-        _demand_paid(self.package)
-        if self.agents < 1:
-            raise RuleError(f"a subscription needs at least one agent, not {self.agents}")
-        _demand_blocks(extra=self.extra_conversations, block=self.conversation_block)
-        _demand_prices(agent_minor=self.agent_price_minor, conversation_minor=self.conversation_price_minor)
-
-
-def lines(configuration: Configuration) -> tuple[Line, ...]:
-    """The lines of one whole term of the configuration, net; without extras there is no line for them."""
-    of = configuration
-    agents = Line(LineKind.AGENTS, of.agents, of.agent_price_minor, of.agents * of.agent_price_minor)
-    blocks = of.extra_conversations // of.conversation_block
-    if not blocks:
-        return (agents,)
-    net_minor = blocks * of.conversation_price_minor
-    return (agents, Line(LineKind.CONVERSATIONS, blocks, of.conversation_price_minor, net_minor))
 
 
 @dataclass(frozen=True, slots=True)

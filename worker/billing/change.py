@@ -161,10 +161,7 @@ def price_change(*, standing: Standing, new: Holdings, on: date, purse: Purse, v
 
 
 def price_term(*, holdings: Holdings, purse: Purse, vat: VatDecision) -> PricedCharge:
-    """Price one whole term of the holdings: a purchase or a renewal, with a line for each lot (R3b, R15b).
-
-    Equal to `quote.price_renewal` where everything was bought at one price.
-    """
+    """Price one whole term of the holdings: a purchase or a renewal, with a line for each lot (R3b, R15b)."""
     return price_lines(
         holdings.lines,
         credit_minor=purse.credit_minor,
@@ -205,6 +202,8 @@ def _unused(standing: Standing, *, days_left: int) -> Unused:
     days_whole = standing.term.days
     lines = _part(standing.holdings.lines, days_left=days_left, days_whole=days_whole)
     given = split(standing.goodwill_minor, days_left=days_left, days_whole=days_whole).unused_minor
+    # each line is rounded by itself, and a discount never exceeds what it is taken off
+    given = min(given, sum(line.net_minor for line in lines))
     if given:
         lines = (*lines, Line(LineKind.GOODWILL, 1, -given, -given))
     net_minor = sum(line.net_minor for line in lines)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from worker.billing.calendar import Interval
-from worker.billing.catalogue import Catalogue, Configuration, Line, LineKind, Package
+from worker.billing.catalogue import Catalogue, Line, LineKind, Package
 from worker.billing.money import Currency
 from worker.errors import RuleError
 
@@ -87,36 +87,6 @@ class Wish:
     interval: Interval | None = None
     agents: int | None = None
     extra_conversations: int | None = None
-
-
-def from_configuration(configuration: Configuration) -> Holdings:
-    """The holdings of a customer who bought everything at one price."""
-    of = configuration
-    return Holdings(
-        package=of.package,
-        interval=of.interval,
-        currency=of.currency,
-        agents=(Lot(of.agents, of.agent_price_minor),),
-        blocks=_new_lots(of.extra_conversations // of.conversation_block, of.conversation_price_minor),
-        conversation_block=of.conversation_block,
-    )
-
-
-def to_configuration(holdings: Holdings) -> Configuration | None:
-    """The same at one price each, or None where the lots differ in price; no blocks have the price 0."""
-    of = holdings
-    if len(of.agents) > 1 or len(of.blocks) > 1:
-        return None
-    return Configuration(
-        package=of.package,
-        interval=of.interval,
-        currency=of.currency,
-        agents=of.agent_count,
-        extra_conversations=of.extra_conversations,
-        conversation_block=of.conversation_block,
-        agent_price_minor=of.agents[0].unit_price_minor,
-        conversation_price_minor=of.blocks[0].unit_price_minor if of.blocks else 0,
-    )
 
 
 def bought(wish: Wish, *, currency: Currency, catalogue: Catalogue, on: date) -> Holdings:

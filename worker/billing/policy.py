@@ -29,6 +29,8 @@ class Policy:
     retry_days: days after the first decline on which the charge is tried again (R8b).
     reminder_days: days before the end on which a customer is reminded; the notice shows from the first (R9b).
     yearly_announcement_days, card_expiry_days: how early these two announcements go out (R9c).
+    price_notice_days: how long before new prices come a customer is told of them (R3b).
+    extension_days_max: the most days that support gives at once.
     minimum_minor: below this the provider does not charge (R7b).
     replay_limit_hours: up to this age an attempt may be sent again under its key; later it is cancelled.
     refund_days: so many days after the first payment a customer may have it back (R14).
@@ -45,6 +47,8 @@ class Policy:
     reminder_days: tuple[int, ...] = (14, 7, 1)
     yearly_announcement_days: int = 30
     card_expiry_days: int = 14
+    price_notice_days: int = 30
+    extension_days_max: int = 366
     minimum_minor: Mapping[Currency, int] = field(default_factory=_published_minimums)
     replay_limit_hours: int = 23
     refund_days: int = REFUND_DAYS
@@ -70,6 +74,11 @@ class Policy:
         ):
             if getattr(self, name) < 1:
                 raise RuleError(f"{name} must be at least 1: {getattr(self, name)}")
+        if min(self.price_notice_days, self.extension_days_max) < 1:
+            raise RuleError(
+                "price_notice_days and extension_days_max must be at least 1: "
+                f"{self.price_notice_days}, {self.extension_days_max}"
+            )
         if self.refund_days < 0:
             raise RuleError(f"refund_days must not be negative: {self.refund_days}")
         if not 0 < self.replay_limit_hours < _KEY_LIFE_HOURS:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from worker.billing.catalogue import Configuration, Line, LineKind, lines
+from worker.billing.catalogue import Line, LineKind
 from worker.billing.vat import VatDecision
 from worker.errors import RuleError
 
@@ -36,31 +36,6 @@ class PricedCharge:
         assert self.gross_minor == sum(parts), "what is owed is charged, paid by credit or carried"
 
 
-def price_renewal(
-    *,
-    configuration: Configuration,
-    credit_minor: int,
-    carried_in_minor: int,
-    minimum_minor: int,
-    vat: VatDecision,
-) -> PricedCharge:
-    """Price one whole term, with the account's credit and what an earlier charge carried here (R7b).
-
-    `carried_in_minor` is gross, as it was carried: the VAT in it is worked out of it, so that it is
-    owed to the unit and not taxed twice.
-
-    Raises:
-        RuleError: credit, carried sum or minimum is negative.
-    """
-    return price_lines(
-        lines(configuration),
-        credit_minor=credit_minor,
-        carried_in_minor=carried_in_minor,
-        minimum_minor=minimum_minor,
-        vat=vat,
-    )
-
-
 def price_lines(
     sold: tuple[Line, ...],
     *,
@@ -70,9 +45,11 @@ def price_lines(
     vat: VatDecision,
     goodwill_minor: int = 0,
 ) -> PricedCharge:
-    """Price any lines, of a whole term or of a part of it; the sums mean what they mean for a renewal.
+    """Price lines, of a whole term or of a part of it, with the account's credit and what was carried here (R7b).
 
-    `goodwill_minor` is net: as much of it as the lines take becomes a discount line before VAT (R15b).
+    `carried_in_minor` is gross, as it was carried: the VAT in it is worked out of it, so that it is owed to the unit
+    and not taxed twice. `goodwill_minor` is net: as much of it as the lines take becomes a discount line before VAT
+    (R15b).
 
     Raises:
         RuleError: credit, carried sum, minimum or goodwill is negative.

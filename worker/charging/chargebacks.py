@@ -10,11 +10,12 @@ import structlog
 from sqlalchemy import Connection
 
 from worker import boundary
-from worker.gateways.answers import DisputeStatus, ProviderDispute, ProviderEvent
+from worker.errors import UnreachableError
+from worker.gateways.answers import AnswerKind, DisputeStatus, ProviderDispute, ProviderEvent, kind_of
 from worker.queue.items import Lease, fence
 from worker.queue.runs import lock_planning
 from worker.runtime import Runtime
-from worker.store import desk, disputes, operations, settlement
+from worker.store import desk, disputes, operations, scheduled, settlement
 
 log = structlog.get_logger("chargebacks")
 
@@ -32,8 +33,24 @@ def settle_disputes(runtime: Runtime, lease: Lease, events: Sequence[ProviderEve
     for name, types in spoken_of.items():
         if known.get(name, DisputeStatus.OPEN) != DisputeStatus.OPEN or (name in known and types == {_CREATED}):
             continue
-        counts[_keep(runtime, lease, runtime.payments.dispute(name))] += 1
+        told = _read(runtime, name)
+        counts["disputes_unreadable" if told is None else _keep(runtime, lease, told)] += 1
     return counts
+
+
+def _read(runtime: Runtime, name: str) -> ProviderDispute | None:
+    """The dispute as it stands, None for one that the provider will never show: it must not hold up other events.
+
+    Raises:
+        UnreachableError: no answer; the events are read again.
+    """
+    try:
+        return runtime.payments.dispute(name)
+    except UnreachableError as error:
+        if error.__cause__ is None or kind_of(error.__cause__) is not AnswerKind.REFUSED:
+            raise
+        log.warning("dispute_unreadable", dispute=name, error=str(error))
+        return None
 
 
 def _keep(runtime: Runtime, lease: Lease, told: ProviderDispute) -> str:
@@ -47,14 +64,16 @@ def _keep(runtime: Runtime, lease: Lease, told: ProviderDispute) -> str:
         now = runtime.clock.now()
         before = disputes.lock(connection, told.dispute)
         closed = told.status is not DisputeStatus.OPEN
+        # a bank that argues in a currency of its own takes back what was paid
+        amount_minor = told.amount_minor if told.currency == charge.currency else charge.amount_minor
         if before is None:
             disputes.keep(
                 connection,
                 account_id=charge.account_id,
                 charge_id=charge.id,
                 name=told.dispute,
-                currency=told.currency,
-                amount_minor=told.amount_minor,
+                currency=charge.currency,
+                amount_minor=amount_minor,
                 reason=told.reason,
                 status=told.status.value,
                 opened_at=told.created_at,
@@ -63,7 +82,7 @@ def _keep(runtime: Runtime, lease: Lease, told: ProviderDispute) -> str:
         elif before.status != DisputeStatus.OPEN or not closed:
             return "disputes_unchanged"
         else:
-            disputes.close(connection, before.id, status=told.status.value, amount_minor=told.amount_minor, now=now)
+            disputes.close(connection, before.id, status=told.status.value, amount_minor=amount_minor, now=now)
         suspended = _end_service(runtime, connection, charge.account_id) if told.status is DisputeStatus.LOST else None
         operations.write_audit(
             connection,
@@ -73,8 +92,8 @@ def _keep(runtime: Runtime, lease: Lease, told: ProviderDispute) -> str:
             details={
                 "dispute": told.dispute,
                 "charge": charge.id,
-                "amount_minor": told.amount_minor,
-                "currency": told.currency,
+                "amount_minor": amount_minor,
+                "currency": charge.currency,
                 "suspended": suspended,
             },
             account_id=charge.account_id,
@@ -96,5 +115,5 @@ def _end_service(runtime: Runtime, connection: Connection, account: int) -> int 
         now = runtime.clock.now()
         settlement.end_notices(connection, [subscription], because="suspended", now=now)
         settlement.withdraw_mails(connection, [subscription], because="the account was suspended first")
-        desk.void_scheduled(connection, subscription, now=now)
+        scheduled.make_void(connection, [subscription], now=now)
     return subscription

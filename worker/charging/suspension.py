@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from worker.billing.states import Purpose
 from worker.runtime import Runtime
-from worker.store import settlement, subscriptions
+from worker.store import scheduled, settlement, subscriptions
 from worker.store.mails import NewMail
 
 
@@ -33,6 +33,7 @@ def suspend(
     rows = subscriptions.suspend(connection, subscription_ids, today=today)
     ended = [row.id for row in rows]
     settlement.end_notices(connection, ended, because="suspended", now=now)
+    scheduled.make_void(connection, ended, now=now)
     settlement.withdraw_mails(connection, ended, because="the account was suspended first")
     return [
         NewMail(

@@ -9,6 +9,11 @@ customers_at_provider   the account's customer at the payment provider, made whe
 billing_details   versions of name, address, e-mail, VAT number
 vat_number        one form for VAT numbers, and their checksum
 invoice_note      the customer's own words on invoices
+live              locks and conditions of support's acts on a live subscription
+interval_change   yearly to monthly: scheduled by support, withdrawn by whoever thinks better
+new_prices        one subscription, or all of a package, to the prices of today, with notice
+goodwill          a discount for the next terms, by support
+extend_term       days for nothing, by support
 my_package        what an account page shows
 to_free           back to Free, by support
 open_payments     cancelled before an act that gives them up

@@ -1,5 +1,6 @@
 """What an account page shows, as data: package, term, next charge, notices in the customer's language (R9)."""
 
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -8,11 +9,12 @@ from worker import boundary
 from worker.billing.catalogue import Catalogue
 from worker.billing.states import LIVE
 from worker.charging.price import price_row
+from worker.desk.live import first_term_from
 from worker.desk.request import Ask, Caller, account_of, note_reading, noted
 from worker.documents.notice import term_ending
 from worker.errors import RuleError
 from worker.runtime import Runtime
-from worker.store import desk
+from worker.store import desk, scheduled
 from worker.store.catalogue import load_catalogue
 
 
@@ -46,6 +48,8 @@ def _shown(runtime: Runtime, connection: Connection, row: Row[Any]) -> dict[str,
         "auto_renew": row.auto_renew,
         "payment_method": method,
         "credit": {"amount_minor": row.credit_minor, "currency": row.currency},
+        "goodwill": {"amount_minor": row.goodwill_minor, "currency": row.currency},
+        "scheduled": _scheduled(connection, row.id),
         "next_charge": _next_charge(runtime, row, load_catalogue(connection) if row.scheduled else None),
         "notices": [
             {
@@ -56,6 +60,17 @@ def _shown(runtime: Runtime, connection: Connection, row: Row[Any]) -> dict[str,
             for notice in desk.notices(connection, row.id)
         ],
     }
+
+
+def _scheduled(connection: Connection, account: int) -> list[dict[str, Any]]:
+    """What support scheduled, and the day on which the term that brings it starts."""
+    live = scheduled.live(connection, account)
+    if live is None or not live.waiting:
+        return []
+    return [
+        {"kind": kind, "comes_on": first_term_from(live, date.fromisoformat(change["not_before"])).isoformat()}
+        for kind, change in sorted(live.waiting.items())
+    ]
 
 
 def _next_charge(runtime: Runtime, row: Row[Any], catalogue: Catalogue | None) -> dict[str, Any] | None:

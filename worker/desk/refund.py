@@ -134,6 +134,15 @@ def _give_back(runtime: Runtime, wish: _Wish, connection: Connection, account: i
         root_run_id=None,
         by="desk",
     )
+    credited = [charge.id for charge, gross_minor in plan.reversed if gross_minor]
+    rung.items += ring(
+        connection,
+        job="issue_invoices",
+        items=in_items(credited, size=len(credited) or 1, claims=None, prefix="charges"),
+        business_date=today,
+        root_run_id=None,
+        by="desk",
+    )
     amount: dict[str, object] = {"amount_minor": plan.total_minor, "currency": currency}
     data: dict[str, object] = {"company": row.company, "amount": amount, "ends_service": in_full}
     send(runtime, connection, NewMail(account, "refund_made", f"refund:{number}", data, row.subscription_id), rung)

@@ -16,7 +16,7 @@ from worker.desk.renewal import demand_quiet
 from worker.desk.request import Ask, Caller, Done, account_of, done_before, noted, perform
 from worker.errors import ActRefusedError
 from worker.runtime import Runtime
-from worker.store import desk, settlement
+from worker.store import desk, scheduled, settlement
 
 
 def to_free(runtime: Runtime, caller: Caller, *, request_id: str, reason: str | None = None) -> Done:
@@ -65,10 +65,13 @@ def end_service(runtime: Runtime, connection: Connection, subscription: int, *, 
     """
     now = runtime.clock.now()
     desk.end_subscription(connection, subscription)
-    desk.void_scheduled(connection, subscription, now=now)
+    scheduled.make_void(connection, [subscription], now=now)
     settlement.end_notices(connection, [subscription], because=because, now=now)
     settlement.withdraw_mails(connection, [subscription], because="the account went back to Free first")
-    kinds = ("yearly_renewal", "billing_details_needed", "renewal_off_confirmed")
+    kinds = (
+        *("yearly_renewal", "billing_details_needed", "renewal_off_confirmed"),
+        *("prices_change", "interval_change_scheduled", "term_extended"),
+    )
     desk.take_back_mails(connection, subscription, kinds, because="the account went back to Free first")
 
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal, cast
 
 from worker.billing.declines import CustomerReason
+from worker.documents.invoice_snapshot import CorrectionReason
 from worker.documents.typed import Url, read
 from worker.errors import DocumentError
 
@@ -147,6 +148,20 @@ class InvoiceIssued:
 
 
 @dataclass(frozen=True, slots=True)
+class CreditNoteIssued:
+    """A credit note, attached (R15b). `amount` is gross: what becomes credit and what goes back to the method."""
+
+    kind: ClassVar[str] = "credit_note_issued"
+    company: str
+    credit_note_number: str
+    invoice_number: str
+    amount: Amount
+    reason: CorrectionReason
+    to_credit: Amount | None
+    to_refund: Amount | None
+
+
+@dataclass(frozen=True, slots=True)
 class BillingDetailsNeeded:
     """Billing details are missing before a renewal (R4b)."""
 
@@ -233,6 +248,7 @@ MailData = (
     | Suspended
     | RenewalOffConfirmed
     | InvoiceIssued
+    | CreditNoteIssued
     | BillingDetailsNeeded
     | PricesChange
     | RefundMade
@@ -254,6 +270,7 @@ MAIL_KINDS: Mapping[str, type[MailData]] = MappingProxyType(
             Suspended,
             RenewalOffConfirmed,
             InvoiceIssued,
+            CreditNoteIssued,
             BillingDetailsNeeded,
             PricesChange,
             RefundMade,

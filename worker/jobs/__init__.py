@@ -3,7 +3,7 @@
 renew             charge what is due, and try declined charges again
 suspend           end the service where R10 says so, and only there
 remind            what must be said before a term ends
-issue_invoices    paid charges without an invoice
+issue_invoices    paid charges without an invoice, reversals without a credit note, pages that are missing
 deliver_mail      the outbox
 pay_refunds       money that goes back
 follow_payments   what the provider knows and we do not

@@ -1,11 +1,14 @@
-"""Invoices: one for every paid charge, numbered without gaps, rendered, and queued to be mailed (R15, R16, R18).
+"""Invoices and credit notes: numbered without gaps, rendered, and queued to be mailed (R15 to R18).
 
-The number is taken in the last, shortest transaction, together with the real day. Rendering follows the commit and
-may be repeated: the snapshot decides every byte. Twice is harmless: one invoice per charge is UNIQUE.
+One invoice for every paid charge, one credit note for every reversal of an invoice of ours. Numbers are taken in the
+last, shortest transaction, together with the real day, invoices before the credit notes that correct them. Rendering
+follows the commit and may be repeated: the snapshot decides every byte, and the customer's note of a later edition.
+Twice is harmless: one invoice per charge and one credit note per reversal are UNIQUE.
 """
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, time
 from typing import Any
@@ -16,14 +19,15 @@ from sqlalchemy import Connection, Row
 from worker import boundary
 from worker.billing.numbering import Series, format_number
 from worker.charging.letters import Rung, ring_now, send_mails
+from worker.charging.paper import credit_note_snapshot, invoice_snapshot
 from worker.documents.invoice import render_invoice
-from worker.documents.invoice_snapshot import VERSION, read_snapshot
+from worker.documents.invoice_snapshot import read_snapshot
 from worker.errors import DocumentError
 from worker.job import job
 from worker.queue.items import Lease, fence
 from worker.queue.plans import Plan, Planner, PlanRequest, in_items
 from worker.runtime import Runtime
-from worker.store import charges, invoices
+from worker.store import charges, credit_notes, invoices
 from worker.store.mails import NewMail
 
 log = structlog.get_logger("issue_invoices")
@@ -32,18 +36,27 @@ TEMPLATE_VERSION = 1
 RENDER_BATCH = 10
 """Documents per transaction: a worker that dies renders few of them again."""
 
+_Fault = tuple[int, str, str]
+"""A charge to be parked: id, reason, detail."""
+
 
 def planner(runtime: Runtime) -> Planner:
-    """Paid charges without an invoice, and issued invoices whose document is missing."""
+    """Paid charges without an invoice, reversals without a credit note, and documents that lack their pages.
+
+    `imported` counts all reversals of what was invoiced before an import; the old system corrects those.
+    """
     del runtime
 
     def plan(connection: Connection, request: PlanRequest) -> Plan:
-        missing = invoices.uninvoiced(connection, only=request.only_subscription)
-        unrendered = [] if request.only_subscription else invoices.unrendered(connection)
-        ids = sorted({*missing, *unrendered})
+        only = request.only_subscription
+        missing = invoices.uninvoiced(connection, only=only)
+        uncredited = credit_notes.uncredited(connection, only=only, invoiced_now=missing)
+        unrendered = [] if only else invoices.unrendered(connection)
+        ids = sorted({*missing, *(row.charge_id for row in uncredited), *unrendered})
+        figures = {"invoices": len(missing), "credit_notes": len(uncredited), "documents": len(unrendered)}
         return Plan(
             in_items(ids, size=request.item_size_max, claims=None, prefix="charges"),
-            {"invoices": len(missing), "documents": len(unrendered)},
+            {**figures, "imported": credit_notes.not_ours(connection, only=only)},
         )
 
     return plan
@@ -51,65 +64,96 @@ def planner(runtime: Runtime) -> Planner:
 
 @job(planner=planner, daily_at=time(7, 0))
 def issue_invoices(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
-    """Issue the invoices of one batch of charges, then render and queue them."""
-    issued = _issue(runtime, lease)
+    """Issue what one batch of charges lacks, then render and queue it; and the editions that notes asked for."""
+    issued, credited = _issue(runtime, lease)
     with boundary.transaction(runtime.engine, "invoices.to_render") as connection:
         rows = invoices.to_render(connection, lease.ids)
     for start in range(0, len(rows), RENDER_BATCH):
         _render(runtime, lease, rows[start : start + RENDER_BATCH])
-    return {"issued": issued, "rendered": len(rows)}
+    return {"issued": issued, "credited": credited, "rendered": len(rows)}
 
 
-def _issue(runtime: Runtime, lease: Lease) -> int:
+def _issue(runtime: Runtime, lease: Lease) -> tuple[int, int]:
+    """How many invoices and credit notes were issued; one that cannot be printed takes no number and is parked."""
     with boundary.transaction(runtime.engine, "invoices.issue") as connection:
         fence(connection, lease)
         invoices.lock_issuing(connection)
-        rows = invoices.to_invoice(connection, lease.ids)
         today = runtime.clock.today()
-        sound, faulty = _check(runtime, rows, today=today)
+        sold, faulty = _printable(runtime, invoices.to_invoice(connection, lease.ids), today=today)
         charges.park(connection, faulty, now=runtime.clock.now())
-        if not sound:
-            return 0
-        first = invoices.take_numbers(
-            connection,
-            series=Series.INVOICE.value,
-            year=today.year,
-            count=len(sound),
-            start=runtime.invoice_sequence_start if today.year == runtime.invoice_start_year else 1,
-        )
-        issued = [_row(runtime, row, today=today, sequence=first + n) for n, row in enumerate(sound)]
-        invoices.insert_invoices(connection, issued)
-    return len(issued)
+        _write(runtime, connection, Series.INVOICE, sold, today=today)
+        # only now: a reversal may have waited for one of these invoices
+        given_back, faulty = _creditable(runtime, credit_notes.to_credit(connection, lease.ids), today=today)
+        charges.park(connection, faulty, now=runtime.clock.now())
+        _write(runtime, connection, Series.CREDIT_NOTE, given_back, today=today)
+    return len(sold), len(given_back)
 
 
-def _check(
-    runtime: Runtime, rows: Sequence[Row[Any]], *, today: date
-) -> tuple[list[Row[Any]], list[tuple[int, str, str]]]:
-    """Those whose snapshot can be printed, and those to park; before a number is taken, so that none is lost."""
+def _printable(runtime: Runtime, rows: Sequence[Row[Any]], *, today: date) -> tuple[list[Row[Any]], list[_Fault]]:
+    """Those whose invoice can be printed, and those to park; before a number is taken, so that none is lost."""
     sound, faulty = [], []
     for row in rows:
         try:
-            read_snapshot(_snapshot(runtime, row, today=today, number="0"))
+            read_snapshot(invoice_snapshot(runtime, row, today=today, number="0"))
             sound.append(row)
-        except (DocumentError, LookupError, TypeError) as error:
-            # the last two: what was frozen lacks a part, or holds another one in its place
+        except (DocumentError, LookupError, TypeError, ValueError) as error:
+            # the last three: what was frozen lacks a part, or holds another one in its place
             faulty.append((row.id, "cannot_be_invoiced", f"{type(error).__name__}: {error}"))
     return sound, faulty
 
 
-def _row(runtime: Runtime, row: Row[Any], *, today: date, sequence: int) -> dict[str, object]:
-    number = format_number(prefix=runtime.invoice_prefix, year=today.year, sequence=sequence)
-    snapshot = _snapshot(runtime, row, today=today, number=number)
+def _creditable(runtime: Runtime, rows: Sequence[Row[Any]], *, today: date) -> tuple[list[Row[Any]], list[_Fault]]:
+    """The same of credit notes, which all together never give back more than their invoice says (R15b)."""
+    sound, faulty = [], []
+    credited_minor: Counter[int] = Counter()
+    for row in rows:
+        try:
+            read_snapshot(credit_note_snapshot(runtime, row, today=today, number="0"))
+            _demand_left(row, credited_minor[row.charge_id])
+            credited_minor[row.charge_id] += row.gross_minor
+            sound.append(row)
+        except (DocumentError, LookupError, TypeError, ValueError) as error:
+            faulty.append((row.reversed_charge, "cannot_be_credited", f"{type(error).__name__}: {error}"))
+    return sound, faulty
+
+
+def _demand_left(row: Row[Any], credited_now_minor: int) -> None:
+    left_minor = row.corrected_minor - row.credited_minor - credited_now_minor
+    if row.gross_minor > left_minor:
+        raise DocumentError(f"it gives back {row.gross_minor}, and {left_minor} is left of {row.corrected_number}")
+
+
+def _write(runtime: Runtime, connection: Connection, series: Series, rows: Sequence[Row[Any]], *, today: date) -> None:
+    if not rows:
+        return
+    of_invoices = series is Series.INVOICE
+    start = runtime.invoice_sequence_start if of_invoices else runtime.credit_note_sequence_start
+    first = invoices.take_numbers(
+        connection,
+        series=series.value,
+        year=today.year,
+        count=len(rows),
+        start=start if today.year == runtime.invoice_start_year else 1,
+    )
+    issued = []
+    for sequence, row in enumerate(rows, first):
+        prefix = runtime.invoice_prefix if of_invoices else runtime.credit_note_prefix
+        number = format_number(prefix=prefix, year=today.year, sequence=sequence)
+        make = invoice_snapshot if of_invoices else credit_note_snapshot
+        snapshot = make(runtime, row, today=today, number=number)
+        of = {"charge_id": row.id} if of_invoices else {"charge_id": row.charge_id, "reversal_id": row.id}
+        on = {"paid_on": (row.paid_on if of_invoices else row.reversed_on).isoformat()}
+        place = {"series": series.value, "year": today.year, "sequence": sequence, "number": number}
+        issued.append({**of, **on, **place, **_printed(row, snapshot, today=today)})
+    invoices.insert_invoices(connection, issued)
+
+
+def _printed(row: Row[Any], snapshot: Mapping[str, object], *, today: date) -> dict[str, object]:
     printed = json.dumps(snapshot, sort_keys=True, ensure_ascii=False)
     return {
         "account_id": row.account_id,
-        "charge_id": row.id,
-        "series": Series.INVOICE.value,
-        "year": today.year,
-        "sequence": sequence,
-        "number": number,
+        "kind": snapshot["kind"],
         "issued_on": today.isoformat(),
-        "paid_on": row.paid_on.isoformat(),
         "currency": row.currency,
         "net_minor": row.net_minor,
         "vat_minor": row.vat_minor,
@@ -119,85 +163,26 @@ def _row(runtime: Runtime, row: Row[Any], *, today: date, sequence: int) -> dict
     }
 
 
-def _snapshot(runtime: Runtime, row: Row[Any], *, today: date, number: str) -> dict[str, object]:
-    """Everything printed: tax data as frozen with the charge, name and address as of today (R16)."""
-    frozen = row.frozen
-    seller = runtime.seller_details
-    by_credit = row.amount_minor == 0
-    return {
-        "version": VERSION,
-        "kind": "invoice",
-        "number": number,
-        "locale": row.locale,
-        "issued_on": today.isoformat(),
-        "paid_on": row.paid_on.isoformat(),
-        "currency": row.currency,
-        "seller": {
-            "name": seller.name,
-            "street": seller.street,
-            "city": seller.city,
-            "postcode": seller.postcode,
-            "country": seller.country,
-            "company_id": seller.company_id,
-            "register_entry": seller.register_entry,
-            "vat": runtime.seller.vat.value,
-            "email": seller.email,
-            "web": seller.web,
-        },
-        "buyer": {
-            "name": row.company,
-            "street": row.street,
-            "city": row.city,
-            "postcode": row.postcode,
-            "country": frozen["country"],
-            "email": row.email,
-            "vat_number": frozen["vat_number"],
-        },
-        "subscription": {
-            "external_id": row.external_id,
-            "package": frozen["package"],
-            "interval": frozen["interval"],
-        },
-        "period": {"starts_on": row.starts_on.isoformat(), "ends_on": row.ends_on.isoformat()},
-        "lines": [_line(line, frozen["conversation_block"]) for line in frozen["lines"]],
-        "totals": {
-            "net_minor": row.net_minor,
-            "vat_minor": row.vat_minor,
-            "gross_minor": row.gross_minor,
-            "credit_used_minor": row.credit_used_minor,
-            "paid_minor": row.amount_minor,
-            "due_minor": 0,
-        },
-        "vat": {name: frozen["vat"][name] for name in ("treatment", "words", "rate")},
-        "payment": {
-            "method": "credit" if by_credit else row.method_type,
-            "brand": None if by_credit else row.brand,
-            "last4": None if by_credit else row.last4,
-        },
-        "note": None,
-    }
-
-
-def _line(line: Mapping[str, object], block: int) -> dict[str, object]:
-    return {**line, "conversation_block": block} if line["kind"] == "conversations" else dict(line)
-
-
 def _render(runtime: Runtime, lease: Lease, rows: Sequence[Row[Any]]) -> None:
     documents, mails = [], []
     for row in rows:
-        rendered = render_invoice(row.snapshot)
+        as_issued = row.edition == 1
+        rendered = render_invoice(row.snapshot if as_issued else {**row.snapshot, "note": row.note or None})
         if rendered.replaced:
             log.warning("invoice_characters_replaced", invoice=row.number, characters=len(rendered.replaced))
         documents.append(
             {
                 "invoice": row.id,
+                "edition": row.edition,
+                "note": row.note_id,
                 "version": TEMPLATE_VERSION,
                 "pdf": rendered.pdf,
                 "sha256": hashlib.sha256(rendered.pdf).hexdigest(),
                 "replaced": "".join(rendered.replaced),
             }
         )
-        mails.append(_mail(row))
+        if as_issued:
+            mails.append(_mail_of_credit_note(row) if row.kind == "credit_note" else _mail_of_invoice(row))
     rung = Rung()
     with boundary.transaction(runtime.engine, "invoices.render") as connection:
         fence(connection, lease)
@@ -206,7 +191,7 @@ def _render(runtime: Runtime, lease: Lease, rows: Sequence[Row[Any]]) -> None:
     ring_now(runtime, rung)
 
 
-def _mail(row: Row[Any]) -> NewMail:
+def _mail_of_invoice(row: Row[Any]) -> NewMail:
     return NewMail(
         account_id=row.account_id,
         kind="invoice_issued",
@@ -219,6 +204,29 @@ def _mail(row: Row[Any]) -> NewMail:
             "period_starts_on": row.starts_on.isoformat(),
             "period_ends_on": row.ends_on.isoformat(),
             "renewal": row.purpose == "renewal",
+        },
+        subscription_id=row.subscription_id,
+        invoice_id=row.id,
+    )
+
+
+def _mail_of_credit_note(row: Row[Any]) -> NewMail:
+    totals = row.snapshot["totals"]
+    ways = {name: totals[f"{name}_minor"] for name in ("to_credit", "to_refund")}
+    return NewMail(
+        account_id=row.account_id,
+        kind="credit_note_issued",
+        subject_key=f"credit_note:{row.id}",
+        data={
+            "company": row.snapshot["buyer"]["name"],
+            "credit_note_number": row.number,
+            "invoice_number": row.snapshot["corrects"]["number"],
+            "amount": {"amount_minor": row.gross_minor, "currency": row.currency},
+            "reason": row.snapshot["reason"],
+            **{
+                name: {"amount_minor": amount_minor, "currency": row.currency} if amount_minor else None
+                for name, amount_minor in ways.items()
+            },
         },
         subscription_id=row.subscription_id,
         invoice_id=row.id,

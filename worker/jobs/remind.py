@@ -82,6 +82,9 @@ def _ending(runtime: Runtime, row: Row[Any], today: date, catalogue: Catalogue |
 def _yearly(runtime: Runtime, row: Row[Any], today: date, catalogue: Catalogue | None) -> NewMail | None:
     if not row.auto_renew or not rules.announce_yearly(ends_on=row.paid_until, today=today, policy=runtime.policy):
         return None
+    if "interval" in (row.scheduled or {}):
+        # it goes on by the month, which was mailed when it was scheduled (R13)
+        return None
     try:
         priced, _ = price_row(runtime, row, tax_on=row.paid_until, catalogue=catalogue)
     except RuleError:

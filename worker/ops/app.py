@@ -17,6 +17,7 @@ from worker.ops import (
     desk_support,
     doctor,
     explain,
+    invoices,
     jobs,
     run,
     runs,
@@ -44,6 +45,7 @@ app.command("account")(accounts.account)
 app.command("doctor")(doctor.doctor)
 app.command("import")(customers.import_)
 app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(invoices.app, name="invoice")
 app.add_typer(db.app, name="db")
 desk_support.register(desk.app)
 desk_orders.register(desk.app)

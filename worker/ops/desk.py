@@ -253,6 +253,7 @@ def my_package(account: Account, *, role: As = "support", by: By, as_json: Json 
     if as_json:
         show.document(shown)
         return
+    shown["scheduled"] = "; ".join(f"{change['kind']} on {change['comes_on']}" for change in shown["scheduled"])
     lines = [(name, show.facts(value) if isinstance(value, dict) else value) for name, value in shown.items()]
     notices = "; ".join(notice["text"] for notice in shown["notices"]) or "none"
     show.table(("", ""), [*lines[:-1], ("notices", notices)], title=f"Account {account}")

@@ -15,7 +15,7 @@ Subscription = Annotated[
 def explain(subscription: Subscription, *, as_json: Json = False) -> None:
     """Tell a subscription's whole story in order of time.
 
-    Terms, charges, attempts, invoices, refunds, disputes, mails, notices, credit, audit.
+    Terms, charges, attempts, invoices, refunds, disputes, mails, notices, credit, goodwill, what is scheduled, audit.
     """
     from worker import boundary
     from worker.ops import show

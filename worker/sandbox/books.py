@@ -63,8 +63,17 @@ _INNER: Sequence[tuple[str, str]] = (
     (
         "a paid charge has not exactly one invoice of its sum",
         """SELECT count(*) FROM charges c
-           WHERE c.state = 'succeeded' AND c.returned_at IS NULL AND c.gross_minor > 0 AND c.carried_out_minor = 0
-             AND (SELECT count(*) FROM invoices i WHERE i.charge_id = c.id AND i.gross_minor = c.gross_minor) <> 1""",
+           WHERE c.state = 'succeeded' AND c.gross_minor > 0 AND c.carried_out_minor = 0
+             AND c.returned_at IS NULL
+             AND (SELECT count(*) FROM invoices i WHERE i.charge_id = c.id AND i.kind = 'invoice'
+                  AND i.gross_minor = c.gross_minor) <> 1""",
+    ),
+    (
+        "a reversal of an invoice has not exactly one credit note of its sum",
+        """SELECT count(*) FROM reversals r
+           WHERE EXISTS (SELECT 1 FROM invoices i WHERE i.charge_id = r.charge_id AND i.kind = 'invoice')
+             AND (SELECT count(*) FROM invoices n
+                  WHERE n.reversal_id = r.id AND n.gross_minor = r.gross_minor) <> 1""",
     ),
     (
         "invoice numbers have gaps or repeats",
@@ -76,7 +85,7 @@ _INNER: Sequence[tuple[str, str]] = (
     (
         "an invoice was not rendered",
         """SELECT count(*) FROM invoices i
-           WHERE NOT EXISTS (SELECT 1 FROM invoice_documents d WHERE d.invoice_id = i.id)""",
+           WHERE NOT EXISTS (SELECT 1 FROM invoice_documents d WHERE d.invoice_id = i.id AND d.edition = 1)""",
     ),
     (
         "more of a charge goes back than was paid",

@@ -163,7 +163,10 @@ def _customers_act(stage: Stage, day: date) -> None:
 
 def _export_invoices(stage: Stage, folder: Path) -> int:
     folder.mkdir()
-    query = text("SELECT i.number, d.pdf FROM invoices i JOIN invoice_documents d ON d.invoice_id = i.id")
+    query = text("""
+        SELECT DISTINCT ON (i.id) i.number, d.pdf FROM invoices i JOIN invoice_documents d ON d.invoice_id = i.id
+        ORDER BY i.id, d.edition DESC, d.template_version DESC
+    """)
     count = 0
     with stage.runtime.engine.connect() as connection:
         for row in connection.execute(query):

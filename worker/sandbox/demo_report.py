@@ -20,7 +20,7 @@ _TOTALS = text("""
            (SELECT count(*) FROM mails WHERE kind IN ('term_ending', 'yearly_renewal', 'card_expiring',
                                                       'billing_details_needed')) AS reminded,
            (SELECT count(*) FROM mails WHERE kind = 'suspended') AS suspended,
-           (SELECT count(*) FROM invoices) AS invoices,
+           (SELECT count(*) FROM invoices WHERE kind = 'invoice') AS invoices,
            (SELECT count(*) FROM mails WHERE state = 'sent') AS mails
 """)
 _COLUMNS = ("due", "charged", "declined", "past due", "reminded", "suspended", "invoices", "mails")

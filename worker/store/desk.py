@@ -4,7 +4,6 @@ The account's row is locked first, without blocking those who only refer to it; 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -146,7 +145,9 @@ def new_details(connection: Connection, account: int, details: Mapping[str, str 
     return int(connection.execute(_NEW_DETAILS, {"account": account, **details}).scalar_one())
 
 
-_INVOICE = text("SELECT id FROM invoices WHERE account_id = :account AND number = :number")
+_INVOICE = text("""
+    SELECT id, charge_id FROM invoices WHERE account_id = :account AND number = :number AND kind = 'invoice'
+""")
 _NOTE = text("""
     INSERT INTO invoice_notes (account_id, invoice_id, version, note)
     SELECT :account, :invoice, 1 + coalesce(max(version), 0), :note FROM invoice_notes
@@ -155,10 +156,9 @@ _NOTE = text("""
 """)
 
 
-def invoice_id(connection: Connection, account: int, number: str) -> int | None:
-    """The account's invoice of that number."""
-    found: int | None = connection.execute(_INVOICE, {"account": account, "number": number}).scalar_one_or_none()
-    return found
+def invoice(connection: Connection, account: int, number: str) -> Row[Any] | None:
+    """The account's invoice of that number; credit notes bear no note of the customer (R17)."""
+    return connection.execute(_INVOICE, {"account": account, "number": number}).one_or_none()
 
 
 def add_note(connection: Connection, account: int, *, invoice: int | None, note: str) -> int:
@@ -172,17 +172,6 @@ _END = text("UPDATE subscriptions SET status = 'ended', auto_renew = false WHERE
 def end_subscription(connection: Connection, subscription: int) -> None:
     """The account is Free from now on (R11)."""
     connection.execute(_END, {"subscription": subscription})
-
-
-_VOID = text("""
-    UPDATE scheduled_changes SET state = 'void', decided_at = :now
-    WHERE subscription_id = :subscription AND state = 'waiting'
-""")
-
-
-def void_scheduled(connection: Connection, subscription: int, *, now: datetime) -> None:
-    """What was scheduled for the next term comes to nothing, since there is none (R13)."""
-    connection.execute(_VOID, {"subscription": subscription, "now": now})
 
 
 _TO_WITHDRAW = text(f"""

@@ -25,7 +25,8 @@ def statuses(connection: Connection, names: list[str]) -> dict[str, str]:
 
 
 _DISPUTED = text("""
-    SELECT c.id, c.account_id, c.subscription_id FROM charges c JOIN accounts a ON a.id = c.account_id
+    SELECT c.id, c.account_id, c.subscription_id, c.currency, c.amount_minor
+    FROM charges c JOIN accounts a ON a.id = c.account_id
     WHERE c.provider_intent = :intent FOR NO KEY UPDATE OF a
 """)
 

@@ -38,9 +38,11 @@ def lock_issuing(connection: Connection) -> None:
 
 _TO_INVOICE = text(f"""
     SELECT c.id, c.account_id, c.subscription_id, c.term_number, c.paid_on, c.starts_on, c.ends_on, c.currency,
-           c.net_minor, c.vat_minor, c.gross_minor, c.credit_used_minor, c.amount_minor, c.frozen,
+           c.net_minor, c.vat_minor, c.gross_minor, c.credit_used_minor, c.amount_minor, c.frozen, c.buys_term,
            a.external_id, a.locale, b.company, b.street, b.city, b.postcode, b.country, b.email, b.vat_number,
-           m.type AS method_type, m.brand, m.last4
+           m.type AS method_type, m.brand, m.last4,
+           (SELECT n.note FROM invoice_notes n WHERE n.account_id = a.id AND n.invoice_id IS NULL
+            ORDER BY n.version DESC LIMIT 1) AS note
     FROM charges c
     JOIN accounts a ON a.id = c.account_id
     JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
@@ -51,7 +53,10 @@ _TO_INVOICE = text(f"""
 
 
 def to_invoice(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
-    """Lock paid charges without an invoice and read all that it prints; issuing is locked before."""
+    """Lock paid charges without an invoice and read all that it prints; issuing is locked before.
+
+    `note` is the customer's own for all invoices to come, as it stands now (R17).
+    """
     return connection.execute(_TO_INVOICE, {"ids": list(ids)}).all()
 
 
@@ -74,14 +79,14 @@ def take_numbers(connection: Connection, *, series: str, year: int, count: int, 
 
 
 _INSERT = text("""
-    INSERT INTO invoices (account_id, charge_id, kind, series, year, sequence, number, issued_on, paid_on, currency,
-                          net_minor, vat_minor, gross_minor, snapshot, snapshot_sha256)
-    SELECT account_id, charge_id, 'invoice', series, year, sequence, number, issued_on, paid_on, currency,
-           net_minor, vat_minor, gross_minor, snapshot, snapshot_sha256
+    INSERT INTO invoices (account_id, charge_id, reversal_id, kind, series, year, sequence, number, issued_on,
+                          paid_on, currency, net_minor, vat_minor, gross_minor, snapshot, snapshot_sha256)
+    SELECT account_id, charge_id, reversal_id, kind, series, year, sequence, number, issued_on,
+           paid_on, currency, net_minor, vat_minor, gross_minor, snapshot, snapshot_sha256
     FROM jsonb_to_recordset(:rows) AS v (
-        account_id bigint, charge_id bigint, series text, year integer, sequence integer, number text,
-        issued_on date, paid_on date, currency text, net_minor bigint, vat_minor bigint, gross_minor bigint,
-        snapshot jsonb, snapshot_sha256 text)
+        account_id bigint, charge_id bigint, reversal_id bigint, kind text, series text, year integer,
+        sequence integer, number text, issued_on date, paid_on date, currency text, net_minor bigint,
+        vat_minor bigint, gross_minor bigint, snapshot jsonb, snapshot_sha256 text)
     ORDER BY sequence
     RETURNING id
 """).bindparams(bindparam("rows", type_=JSONB))
@@ -96,41 +101,59 @@ _INSERT_LINES = text("""
 
 
 def insert_invoices(connection: Connection, rows: Sequence[dict[str, object]]) -> list[int]:
-    """Write invoices with their lines; from here on they never change."""
+    """Write invoices or credit notes with their lines; from here on they never change (R16)."""
     ids = list(connection.execute(_INSERT, {"rows": list(rows)}).scalars())
     connection.execute(_INSERT_LINES, {"ids": ids})
     return ids
 
 
+# What is printed of an invoice: as issued, and once more for each note that its customer wrote for it (R17).
+_EDITIONS = """
+    CROSS JOIN LATERAL (
+        SELECT 1 AS edition, cast(NULL AS bigint) AS note_id, cast(NULL AS text) AS note
+        UNION ALL
+        SELECT 1 + n.version, n.id, n.note FROM invoice_notes n WHERE n.invoice_id = i.id
+    ) e
+"""
+_LACKS_ITS_PAGES = """
+    NOT EXISTS (SELECT 1 FROM invoice_documents d WHERE d.invoice_id = i.id AND d.edition = e.edition)
+"""
+
 _UNRENDERED = text("""
-    SELECT i.charge_id FROM invoices i
-    LEFT JOIN invoice_documents d ON d.invoice_id = i.id
-    WHERE d.invoice_id IS NULL ORDER BY i.id
+    SELECT i.charge_id FROM invoices i LEFT JOIN invoice_documents d ON d.invoice_id = i.id AND d.edition = 1
+    WHERE d.invoice_id IS NULL
+    UNION
+    SELECT i.charge_id FROM invoice_notes n JOIN invoices i ON i.id = n.invoice_id
+    WHERE NOT EXISTS (SELECT 1 FROM invoice_documents d WHERE d.note_id = n.id)
+    ORDER BY charge_id
 """)
 
-_TO_RENDER = text("""
-    SELECT i.id, i.account_id, i.number, i.currency, i.gross_minor, i.paid_on, i.snapshot, c.subscription_id,
-           c.starts_on, c.ends_on, c.purpose
-    FROM invoices i JOIN charges c ON c.id = i.charge_id
-    WHERE i.charge_id = ANY(:charges)
-      AND NOT EXISTS (SELECT 1 FROM invoice_documents d WHERE d.invoice_id = i.id)
-    ORDER BY i.id
-""")
+_TO_RENDER = text(f"""
+    SELECT i.id, i.kind, i.account_id, i.number, i.currency, i.gross_minor, i.paid_on, i.snapshot, c.subscription_id,
+           c.starts_on, c.ends_on, c.purpose, e.edition, e.note_id, e.note
+    FROM invoices i JOIN charges c ON c.id = i.charge_id LEFT JOIN reversals r ON r.id = i.reversal_id {_EDITIONS}
+    WHERE (i.charge_id = ANY(:charges) OR r.charge_id = ANY(:charges) OR r.cause_charge_id = ANY(:charges))
+      AND {_LACKS_ITS_PAGES}
+    ORDER BY i.id, e.edition
+""")  # noqa: S608 - no value is put into the text
 
 
 def unrendered(connection: Connection) -> list[int]:
-    """Charges whose invoice was issued and not rendered: its worker died in between."""
+    """Charges with an invoice or credit note of which an edition was not rendered: its worker died before."""
     return list(connection.execute(_UNRENDERED).scalars())
 
 
 def to_render(connection: Connection, charge_ids: Sequence[int]) -> Sequence[Row[Any]]:
-    """Issued invoices of these charges that lack their document."""
+    """What lacks its pages, of the invoices of these charges and of the credit notes that they are part of.
+
+    `edition` 1 is the document as issued; a later one differs from it by `note` only, the empty text means none (R17).
+    """
     return connection.execute(_TO_RENDER, {"charges": list(charge_ids)}).all()
 
 
 _STORE = text("""
-    INSERT INTO invoice_documents (invoice_id, template_version, pdf, pdf_sha256, replaced)
-    VALUES (:invoice, :version, :pdf, :sha256, :replaced) ON CONFLICT DO NOTHING
+    INSERT INTO invoice_documents (invoice_id, edition, note_id, template_version, pdf, pdf_sha256, replaced)
+    VALUES (:invoice, :edition, :note, :version, :pdf, :sha256, :replaced) ON CONFLICT DO NOTHING
 """)
 
 
@@ -138,3 +161,33 @@ def store_documents(connection: Connection, documents: Sequence[dict[str, object
     """Keep the rendered bytes: what is stored is what is sent."""
     if documents:
         connection.execute(_STORE, list(documents))
+
+
+_LISTED = """
+    SELECT i.id, i.number, i.kind, i.issued_on, i.paid_on, i.currency, i.net_minor, i.vat_minor, i.gross_minor,
+           i.charge_id, i.snapshot -> 'corrects' ->> 'number' AS corrects, i.snapshot, a.external_id,
+           (SELECT count(DISTINCT d.edition) FROM invoice_documents d WHERE d.invoice_id = i.id) AS editions
+    FROM invoices i JOIN accounts a ON a.id = i.account_id
+"""
+_OF_ACCOUNT = text(f"{_LISTED} WHERE a.external_id = :account ORDER BY i.id")
+_BY_NUMBER = text(f"{_LISTED} WHERE i.number = :number")
+_PAGES = text("""
+    SELECT DISTINCT ON (d.edition) d.edition, d.created_at, n.note, d.pdf, d.pdf_sha256, d.replaced
+    FROM invoice_documents d LEFT JOIN invoice_notes n ON n.id = d.note_id WHERE d.invoice_id = :invoice
+    ORDER BY d.edition, d.template_version DESC
+""")
+
+
+def of_account(connection: Connection, external_id: str) -> Sequence[Row[Any]]:
+    """All invoices and credit notes of an account, oldest first, with the number of their printed editions."""
+    return connection.execute(_OF_ACCOUNT, {"account": external_id}).all()
+
+
+def by_number(connection: Connection, number: str) -> Row[Any] | None:
+    """The invoice or credit note of that number."""
+    return connection.execute(_BY_NUMBER, {"number": number}).one_or_none()
+
+
+def pages(connection: Connection, invoice: int) -> Sequence[Row[Any]]:
+    """Its printed editions with their bytes, oldest first; `note` is what a later one was printed for (R17)."""
+    return connection.execute(_PAGES, {"invoice": invoice}).all()

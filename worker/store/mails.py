@@ -71,7 +71,9 @@ _TO_SEND = text("""
     JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
     LEFT JOIN invoices i ON i.id = m.invoice_id
     LEFT JOIN LATERAL (
-        SELECT pdf FROM invoice_documents WHERE invoice_id = i.id ORDER BY template_version DESC LIMIT 1) d ON true
+        SELECT pdf FROM invoice_documents WHERE invoice_id = i.id
+        ORDER BY edition DESC, template_version DESC LIMIT 1
+    ) d ON true
     WHERE m.id = ANY(:ids) AND m.state = 'waiting' AND m.not_before <= :now
       AND (m.work_item_id = :item OR m.work_item_id IS NULL)
     ORDER BY m.id

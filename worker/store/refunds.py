@@ -58,7 +58,12 @@ _TO_REFUND = text("""
            coalesce((SELECT sum(p.amount_minor) FROM payouts p WHERE p.charge_id = c.id), 0)::bigint AS paid_out_minor,
            coalesce((SELECT jsonb_agg(jsonb_build_object('net_minor', r.net_minor, 'vat_minor', r.vat_minor,
                                                          'lines', r.frozen -> 'lines') ORDER BY r.id)
-                     FROM reversals r WHERE r.charge_id = c.id), '[]'::jsonb) AS reversed
+                     FROM reversals r WHERE r.charge_id IN (
+                         WITH RECURSIVE invoiced (id) AS (
+                             SELECT c.id
+                             UNION
+                             SELECT k.from_charge_id FROM invoiced n JOIN carried_sums k ON k.into_charge_id = n.id
+                         ) SELECT id FROM invoiced)), '[]'::jsonb) AS reversed
     FROM charges c WHERE c.id = ANY(:ids) ORDER BY c.id FOR UPDATE OF c
 """)
 
@@ -66,6 +71,7 @@ _TO_REFUND = text("""
 def to_refund(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
     """Lock these charges and read what was paid, paid out and reversed of each, oldest first.
 
+    A sum that was carried into a charge is invoiced with it, so what was reversed of that counts too (R7b).
     A payout counts whatever became of it: one that could not be paid is parked, and still promised.
     """
     return connection.execute(_TO_REFUND, {"ids": list(ids)}).all()

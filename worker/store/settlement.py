@@ -275,10 +275,10 @@ def cancelled(connection: Connection, ids: Sequence[int], *, today: date, replac
 def return_taken(connection: Connection, ids: Sequence[int]) -> None:
     """Charges came to nothing: what they had taken of credit, goodwill and carried sums goes back.
 
-    A subscription that only they ordered ends.
+    What only they ordered ends.
     """
     given_up = {"ids": list(ids)}
     connection.execute(_RETURN_CREDIT, given_up)
-    connection.execute(_RETURN_GOODWILL, given_up)
     connection.execute(_RETURN_CARRIED, given_up)
+    connection.execute(_RETURN_GOODWILL, given_up)
     connection.execute(_END_PENDING, given_up)

@@ -88,7 +88,7 @@ _STORY = text("""
                                   'charge', e.charge_id, 'refund', e.refund_id)
         FROM credit_entries e WHERE e.account_id = :account
         UNION ALL
-        SELECT i.created_at, 11, i.id, 'invoice',
+        SELECT i.created_at, 11, i.id, i.kind,
                jsonb_build_object('number', i.number, 'charge', i.charge_id, 'issued_on', i.issued_on,
                                   'gross_minor', i.gross_minor, 'currency', i.currency)
         FROM invoices i JOIN charges c ON c.id = i.charge_id WHERE c.subscription_id = :subscription
@@ -132,7 +132,20 @@ _STORY = text("""
                                   'closed_at', d.closed_at, 'released_at', d.released_at)
         FROM disputes d WHERE d.account_id = :account
         UNION ALL
-        SELECT l.created_at, 19, l.id, 'audit',
+        SELECT h.created_at, 19, h.id, 'scheduled',
+               jsonb_build_object('what', h.kind, 'not_before', h.not_before, 'priced_on', h.priced_on)
+        FROM scheduled_changes h WHERE h.subscription_id = :subscription
+        UNION ALL
+        SELECT h.decided_at, 20, h.id, 'scheduled_' || h.state,
+               jsonb_build_object('what', h.kind, 'charge', h.charge_id)
+        FROM scheduled_changes h WHERE h.subscription_id = :subscription AND h.decided_at IS NOT NULL
+        UNION ALL
+        SELECT g.created_at, 21, g.id, 'goodwill',
+               jsonb_build_object('amount_minor', g.amount_minor, 'currency', g.currency, 'why', g.kind,
+                                  'charge', g.charge_id)
+        FROM goodwill_entries g WHERE g.account_id = :account
+        UNION ALL
+        SELECT l.created_at, 22, l.id, 'audit',
                jsonb_build_object('actor', l.actor, 'act', l.act, 'reason', l.reason, 'details', l.details)
         FROM audit_log l
         WHERE l.subscription_id = :subscription OR (l.account_id = :account AND l.subscription_id IS NULL)

@@ -1,13 +1,13 @@
 """Idempotency keys, as Stripe documents them, hour by hour."""
 
 import threading
-import time
 
 import pytest
 import requests
 import stripe
 
 from tests.sandbox.emulator.desk import Desk
+from tests.support.waiting import wait_until
 
 PLAIN = "amount=1000&currency=eur"
 
@@ -84,7 +84,7 @@ def test_what_never_started_is_not_kept(desk: Desk) -> None:
 
 
 def test_a_key_in_flight_conflicts_and_the_conflict_is_not_kept(desk: Desk) -> None:
-    desk.control("PUT", "latency", {"ms": 400})
+    desk.control("PUT", "latency", {"ms": 1500})
     key = desk.name()
     answers: list[requests.Response] = []
 
@@ -94,11 +94,13 @@ def test_a_key_in_flight_conflicts_and_the_conflict_is_not_kept(desk: Desk) -> N
             url = f"{desk.url}/v1/payment_intents"
             answers.append(session.post(url, data=PLAIN, headers=headers, timeout=10))
 
+    desk.control("POST", "stats/reset")
     first = threading.Thread(target=send)
     first.start()
-    time.sleep(0.15)
+    wait_until(lambda: desk.control("GET", "stats")["all"]["requests"] == 1)
     second = desk.wire("POST", "/v1/payment_intents", PLAIN, key=key)
     first.join()
+    desk.control("PUT", "latency", {"ms": 0})
     assert second.status_code == 409
     assert second.json()["error"]["code"] == "idempotency_key_in_use"
     third = desk.wire("POST", "/v1/payment_intents", PLAIN, key=key)

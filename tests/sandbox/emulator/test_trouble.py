@@ -116,11 +116,15 @@ def test_the_busiest_second_is_any_second() -> None:
 
 
 def test_the_busiest_second_over_the_wire(desk: Desk) -> None:
-    desk.control("POST", "stats/reset")
-    started = time.monotonic()
-    for _ in range(5):
-        desk.wire("GET", "/v1/balance")
-    assert time.monotonic() - started < 1
+    for _ in range(20):  # a busy machine may need more than a second for five calls
+        desk.control("POST", "stats/reset")
+        started = time.monotonic()
+        for _ in range(5):
+            desk.wire("GET", "/v1/balance")
+        if time.monotonic() - started < 1:
+            break
+    else:
+        raise AssertionError("never five calls in a second")
     assert desk.control("GET", "stats")["endpoints"]["balance.retrieve"]["busiest_second"] == 5
 
 

@@ -15,9 +15,11 @@ from worker.store.schema import (
 )
 from worker.store.schema.entitlements import ENTITLEMENTS_VIEW
 from worker.store.schema.metadata import metadata
+from worker.store.schema.paper import PAPER_TRIGGERS
 
 __all__ = [
     "ENTITLEMENTS_VIEW",
+    "PAPER_TRIGGERS",
     "accounts",
     "audit",
     "catalogue",

@@ -1,0 +1,39 @@
+"""Triggers over documents: what was issued never changes (R16), and nothing is given back twice (R15b)."""
+
+PAPER_TRIGGERS = """
+CREATE FUNCTION refuse_change_of_paper() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'an issued document never changes: % of % is refused', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
+CREATE TRIGGER invoices_never_change BEFORE UPDATE OR DELETE ON invoices
+    FOR EACH ROW EXECUTE FUNCTION refuse_change_of_paper();
+
+CREATE TRIGGER invoice_lines_never_change BEFORE UPDATE OR DELETE ON invoice_lines
+    FOR EACH ROW EXECUTE FUNCTION refuse_change_of_paper();
+
+CREATE TRIGGER invoice_documents_never_change BEFORE UPDATE OR DELETE ON invoice_documents
+    FOR EACH ROW EXECUTE FUNCTION refuse_change_of_paper();
+
+CREATE FUNCTION check_credit_note() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    corrected invoices;
+BEGIN
+    SELECT * INTO corrected FROM invoices WHERE charge_id = NEW.charge_id AND kind = 'invoice';
+    IF corrected.id IS NULL OR corrected.issued_on > NEW.issued_on OR corrected.currency <> NEW.currency THEN
+        RAISE EXCEPTION 'credit note % corrects no invoice that was issued before it', NEW.number
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF (SELECT sum(gross_minor) FROM invoices WHERE charge_id = NEW.charge_id AND kind = 'credit_note')
+       > corrected.gross_minor THEN
+        RAISE EXCEPTION 'credit note % gives back more than is left of invoice %', NEW.number, corrected.number
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER invoices_credit_within_invoice AFTER INSERT ON invoices
+    FOR EACH ROW WHEN (NEW.kind = 'credit_note') EXECUTE FUNCTION check_credit_note();
+"""
+"""The same text stands in the migration 0004, which must not change with the code."""
