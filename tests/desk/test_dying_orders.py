@@ -9,6 +9,7 @@ from tests.support.builders import insert, size
 from tests.support.house import House
 from tests.support.invariants import hold
 from tests.support.shopping import (
+    caller,
     credit_of,
     entitled,
     newcomer,
@@ -17,8 +18,9 @@ from tests.support.shopping import (
     quoted,
     wish,
 )
-from tests.support.stories import customer, dying_at, hurry, minute, restart, watching_doors
+from tests.support.stories import customer, dying_at, hurry, minute, restart, status_of, watching_doors
 from worker.billing.states import Payer
+from worker.desk.renewal import renewal_off
 from worker.errors import ActRefusedError
 
 STANDARD = wish("standard", "month", 3)
@@ -279,4 +281,34 @@ def test_R6_a_lost_answer_to_any_call_of_an_order_is_made_good(
     patiently(house, step)
     settle_down(house)
     check(house, "shop-1")
+    hold(house)
+
+
+def test_R12d_an_order_replaces_the_renewal_also_after_it_was_switched_off(house: House) -> None:
+    customer(house, "insufficient_funds", "ok", external_id="shop")
+    house.run("renew")
+    renewal_off(house.runtime, caller("shop"), request_id="r-1")
+    made = quoted(house, "shop", wish(agents=1))
+    assert made["renewal_on"] is False
+    assert ordered(house, "shop", made["quote"])["outcome"] == "paid"
+    settle_down(house)
+    has = entitled(house, "shop")
+    assert (has["status"], has["agents"]) == ("active", 1)
+    assert "suspended" not in [kind for kind, _ in house.mails()]
+    hold(house)
+
+
+def test_R10_an_order_that_does_not_come_after_all_leaves_its_account_to_the_next_suspension(house: House) -> None:
+    of = customer(house, "insufficient_funds", "ok", external_id="shop")
+    house.run("renew")
+    renewal_off(house.runtime, caller("shop"), request_id="r-1")
+    step = ordering(house, "shop", quoted(house, "shop", wish(agents=1))["quote"])
+    with dying_at("after:call:stripe.cancel") as passes:
+        step()
+    assert passes
+    restart(house)
+    settle_down(house)
+    assert status_of(house, of) == "past_due"
+    house.run("suspend")
+    assert status_of(house, of) == "suspended"
     hold(house)
