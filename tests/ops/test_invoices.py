@@ -1,13 +1,18 @@
 """`odnowa invoice`: what was issued, and its pages."""
 
 import json
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+
+import pytest
 
 from tests.ops.conftest import Odnowa
 from tests.support.house import House
 from tests.support.shopping import buy, caller, newcomer, wish
 from worker.desk.invoice_note import write_invoice_note
+from worker.errors import SettingsError
+from worker.runtime import Runtime
 
 
 def a_change_with_note(house: House) -> None:
@@ -63,3 +68,8 @@ def test_what_is_not_there_is_told_in_one_line_and_no_file_is_overwritten(
         assert words in result.stderr
         assert len(result.stderr.splitlines()) == 1
     assert (tmp_path / "kept.pdf").read_text() == "mine"
+
+
+def test_R18_one_prefix_for_both_series_is_refused_before_a_number_repeats(make: Callable[..., Runtime]) -> None:
+    with pytest.raises(SettingsError, match="CREDIT_NOTE_PREFIX"):
+        make(invoice_prefix="D")

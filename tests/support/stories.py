@@ -180,7 +180,7 @@ def expire(house: House) -> None:
 def restart(house: House) -> None:
     """A new process in place of a dead one: calls under way end, leases run out, their items are ready again."""
     payments = house.runtime.payments
-    payments._pool.shutdown(wait=True)
+    payments.close()
     house.runtime = replace(house.runtime, payments=replace(payments))
     expire(house)
     hurry(house)

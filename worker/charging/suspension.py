@@ -14,14 +14,18 @@ from worker.store.mails import NewMail
 def give_up(
     connection: Connection, charge_ids: Sequence[int], runtime: Runtime, *, today: date, now: datetime, replaced: bool
 ) -> list[NewMail]:
-    """The provider has cancelled for certain. Where the schedule had run out or renewal is off, the service ends."""
+    """The provider has cancelled for certain. Where the schedule had run out or renewal is off, the service ends.
+
+    Not where an order takes the charge's place, which would find its account suspended; if the order does not come
+    after all, `suspend` finds the account (R12d).
+    """
     if not charge_ids:
         return []
     rows = settlement.cancelled(connection, charge_ids, today=today, replaced=replaced)
     over = [
         row.subscription_id
         for row in rows
-        if row.state == "failed" or (row.purpose == Purpose.RENEWAL and not row.auto_renew)
+        if row.state == "failed" or (row.purpose == Purpose.RENEWAL and not row.auto_renew and not replaced)
     ]
     return suspend(connection, over, runtime, today=today, now=now)
 

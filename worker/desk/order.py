@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row
 
 from worker import boundary
 from worker.billing.money import Currency
-from worker.billing.states import UNDER_WAY, Payer, Purpose
+from worker.billing.states import UNDER_WAY, ChargeState, Payer, Purpose
 from worker.charging.fulfil import Moment, carry_out
 from worker.charging.letters import Rung
 from worker.charging.pipeline import charge
@@ -153,14 +153,18 @@ def _confirm(
     runtime: Runtime, uid: UUID, payer: Payer, begun: list[int], connection: Connection, account: int, rung: Rung
 ) -> Mapping[str, object]:
     quoted = _valid_quote(runtime, connection, account, uid)
-    if orders.lock_open_charges(connection, account):
+    open_charges = orders.lock_open_charges(connection, account)
+    if any(one.state == ChargeState.CANCELLING for one in open_charges):
+        raise ActRefusedError("payment_under_way", LATER)
+    # Before the charge is written: a planner that met it would wait for us, and we for the planner.
+    lock_planning(connection)
+    if open_charges or orders.has_open_charge(connection, account):
         raise ActRefusedError("stale", f"{STALE}, since another payment was begun meanwhile")
     offer, row = _offer_as_quoted(runtime, connection, account, quoted)
     costs = offer.sale.to_charge_minor > 0
     _demand_method(row, offer, payer)
     added = _add(runtime, connection, row, offer, quoted, payer)
     if costs:
-        lock_planning(connection)
         made = ring(
             connection,
             job="charge_orders",
@@ -276,7 +280,7 @@ def cancel_order(
     """Give up an order that is not paid; it is cancelled at the provider.
 
     Raises:
-        ActRefusedError: the account has no such order, it is paid or over, or its payment is under way.
+        ActRefusedError: the account has no such order, it is paid, or its payment is under way.
     """
     ask = Ask(caller, "cancel_order", request_id, {"order": order_uid}, reason)
     with noted(runtime, ask):
@@ -303,6 +307,8 @@ def _uid_of_order(name: str) -> UUID:
 def _demand_cancellable(known: Row[Any] | None, found: Sequence[Row[Any]]) -> None:
     if known is None:
         raise ActRefusedError("no_order", "the account has no such order: look at its name again")
+    if known.state == ChargeState.CANCELLED:
+        return
     if not found:
         raise ActRefusedError("order_over", f"this order is {known.state} and cannot be cancelled: contact support")
     if found[0].state in UNDER_WAY:

@@ -253,13 +253,20 @@ def _given_back(note: CreditNoteSnapshot, _: Gettext) -> str:
     said = []
     if totals["to_credit_minor"]:
         amount = _money(note, totals["to_credit_minor"])
-        said.append(_("%(amount)s became account credit, which pays for your next charges.") % {"amount": amount})
+        said.append(_became_credit(note, _) % {"amount": amount})
     if totals["to_refund_minor"]:
         said.append(_paid_back(note, _money(note, totals["to_refund_minor"]), _))
     if replaced_by:
         facts = {"amount": _money(note, totals["to_invoice_minor"]), "number": replaced_by["number"]}
         said.append(_("%(amount)s pays for invoice %(number)s, which replaces the corrected one.") % facts)
     return "\n".join(said)
+
+
+def _became_credit(note: CreditNoteSnapshot, _: Gettext) -> str:
+    """Of a change, part of the credit is spent already when this is read: on the change itself (R12c)."""
+    if note["reason"] == "change":
+        return _("%(amount)s became account credit, which pays for the change first, then for your next charges.")
+    return _("%(amount)s became account credit, which pays for your next charges.")
 
 
 def _paid_back(note: CreditNoteSnapshot, amount: str, _: Gettext) -> str:

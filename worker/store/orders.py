@@ -107,6 +107,14 @@ def lock_open_charges(connection: Connection, account: int) -> Sequence[Row[Any]
     return connection.execute(_OPEN_CHARGES, {"account": account}).all()
 
 
+_HAS_OPEN = text(f"SELECT EXISTS (SELECT 1 FROM charges WHERE account_id = :account AND state NOT IN {_OPEN})")  # noqa: S608 - no value is put into the text
+
+
+def has_open_charge(connection: Connection, account: int) -> bool:
+    """Whether the account has an open charge now; waits for nobody."""
+    return bool(connection.execute(_HAS_OPEN, {"account": account}).scalar_one())
+
+
 _NEW_SUBSCRIPTION = text("""
     INSERT INTO subscriptions (account_id, status, auto_renew, interval, anchor_on, anchor_number, term_number,
                                paid_until)

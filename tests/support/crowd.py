@@ -1,0 +1,126 @@
+"""Several processes that act at once on the test's servers, each with a runtime of its own, as a product has them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing import get_context
+from types import SimpleNamespace
+from typing import Any, cast
+
+from sqlalchemy import create_engine
+
+from tests.support.counter import DETAILS
+from tests.support.house import House, build_house
+from tests.support.mail_sink import MailSink
+from tests.support.shopping import caller, wish
+from worker.billing.states import Payer
+from worker.desk.billing_details import change_billing_details
+from worker.desk.invoice_note import write_invoice_note
+from worker.desk.open_account import open_account
+from worker.desk.order import cancel_order, order
+from worker.desk.payment_methods import use_method
+from worker.desk.quote import quote
+from worker.desk.refund import refund
+from worker.desk.renewal import renewal_off, renewal_on
+from worker.desk.request import Done, Role
+from worker.desk.to_free import to_free
+from worker.errors import ActRefusedError
+
+PROCESSES = 8
+MODULE = "tests.support.crowd"
+MONEY_JOBS = ("renew", "charge_orders", "follow_payments")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The servers of a test and its time: all that a process needs to take part."""
+
+    database: str
+    redis: str
+    emulator: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a process was answered: a result, or the code of a refusal."""
+
+    result: Mapping[str, Any]
+    repeated: bool = False
+    refused: str | None = None
+
+
+_ACTS: Mapping[str, Callable[[House, str, str, str], Done]] = {
+    "open_account": lambda house, name, request, _: open_account(
+        house.runtime, caller(name), locale="en", currency="EUR", request_id=request
+    ),
+    "quote": lambda house, name, request, _: quote(
+        house.runtime, caller(name), wish("standard", "month", 3), request_id=request
+    ),
+    "order": lambda house, name, request, made: order(house.runtime, caller(name), made, request_id=request),
+    "order_on_page": lambda house, name, request, made: order(
+        house.runtime, caller(name), made, payer=Payer.PAGE, request_id=request
+    ),
+    "cancel_order": lambda house, name, request, made: cancel_order(
+        house.runtime, caller(name), made, request_id=request
+    ),
+    "renewal_on": lambda house, name, request, _: renewal_on(house.runtime, caller(name), request_id=request),
+    "renewal_off": lambda house, name, request, _: renewal_off(house.runtime, caller(name), request_id=request),
+    "method_use": lambda house, name, request, made: use_method(house.runtime, caller(name), made, request_id=request),
+    "billing_details": lambda house, name, request, _: change_billing_details(
+        house.runtime, caller(name), DETAILS, request_id=request
+    ),
+    "invoice_note": lambda house, name, request, _: write_invoice_note(
+        house.runtime, caller(name), note="PO 7", request_id=request
+    ),
+    "refund": lambda house, name, request, _: refund(house.runtime, caller(name), request_id=request),
+    "to_free": lambda house, name, request, _: to_free(
+        house.runtime, caller(name, Role.SUPPORT), request_id=request, reason="asked"
+    ),
+}
+ACTS = tuple(_ACTS)
+
+_houses: list[House] = []
+
+
+def _enter(place: Place) -> None:
+    """Begin to take part: once per process."""
+    engine = create_engine(place.database)
+    nobody = cast("MailSink", SimpleNamespace(port=1))  # no mail is sent by these processes
+    house = build_house(engine=engine, redis_url=place.redis, emulator_url=place.emulator, sink=nobody, start=place.now)
+    engine.dispose()
+    _houses.append(house)
+
+
+def act(name: str, account: str, request_id: str, made: str = "") -> Outcome:
+    """Do an act in this process; `made` is the quote, order or method that it is about."""
+    try:
+        done = _ACTS[name](_houses[0], account, request_id, made)
+    except ActRefusedError as refusal:
+        return Outcome({}, refused=refusal.code)
+    return Outcome(dict(done.result), repeated=done.repeated)
+
+
+def night(only: int) -> Outcome:
+    """Renew a subscription in this process, as the timetable would."""
+    planned = _houses[0].plan("renew", only=only)
+    _houses[0].drain(pick=lambda job: job == "renew")
+    return Outcome({"items": len(planned.items)})
+
+
+@contextmanager
+def crowd(house: House, redis_url: str) -> Iterator[ProcessPoolExecutor]:
+    """Processes that share the house's servers and stand at its time; ended with the block."""
+    place = Place(
+        house.engine.url.render_as_string(hide_password=False),
+        redis_url,
+        house.emulator.url,
+        house.clock.now(),
+    )
+    # one process imports everything, the others are its copies: eight starts cost as much as one
+    context = get_context("forkserver")
+    context.set_forkserver_preload([MODULE])
+    with ProcessPoolExecutor(PROCESSES, mp_context=context, initializer=_enter, initargs=(place,)) as pool:
+        yield pool
