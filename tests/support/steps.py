@@ -39,6 +39,12 @@ def _execute(engine: Engine, script: str) -> None:
         connection.exec_driver_sql(script, execution_options={"no_parameters": True})
 
 
+def watch_steps(engine: Engine) -> None:
+    """Have every step written down from now on."""
+    _execute(engine, "DROP SCHEMA IF EXISTS watched CASCADE")
+    _execute(engine, _WATCH)
+
+
 def check_steps(engine: Engine) -> int:
     """Hold each recorded step against its table; returns how many there were. Raises RuleError for a step it lacks."""
     found = rows(engine, "SELECT noun, before, after FROM watched.steps ORDER BY id")
@@ -61,8 +67,7 @@ def steps_stand_in_the_tables(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     engine: Engine = request.getfixturevalue("house").engine
-    _execute(engine, "DROP SCHEMA IF EXISTS watched CASCADE")
-    _execute(engine, _WATCH)
+    watch_steps(engine)
     yield
     try:
         check_steps(engine)

@@ -27,14 +27,15 @@ def subscription_of(connection: Connection, external_id: str) -> Row[Any] | None
 
 
 # A rehearsal's clock is not the database's: what bears both times is placed at the earlier one, so that a charge
-# never follows its own attempts.
+# never follows its own attempts. Rows of one transaction bear one time: then what was asked for comes before what came
+# of it, and money before papers, papers before mails.
 _STORY = text("""
     SELECT at, kind, facts FROM (
         SELECT a.created_at AS at, 0 AS rank, a.id, 'account' AS kind,
                jsonb_build_object('external_id', a.external_id, 'currency', a.currency, 'locale', a.locale) AS facts
         FROM accounts a WHERE a.id = :account
         UNION ALL
-        SELECT b.created_at, 1, b.id, 'billing_details',
+        SELECT b.created_at, 2, b.id, 'billing_details',
                to_jsonb(b) - ARRAY['id', 'account_id', 'created_at', 'superseded_at']
         FROM billing_details b WHERE b.account_id = :account
         UNION ALL
@@ -83,69 +84,69 @@ _STORY = text("""
                                   'paid_on', c.paid_on)
         FROM charges c WHERE c.subscription_id = :subscription AND c.paid_at IS NOT NULL
         UNION ALL
-        SELECT e.created_at, 10, e.id, 'credit',
+        SELECT e.created_at, 13, e.id, 'credit',
                jsonb_build_object('amount_minor', e.amount_minor, 'currency', e.currency, 'why', e.kind,
                                   'charge', e.charge_id, 'refund', e.refund_id)
         FROM credit_entries e WHERE e.account_id = :account
         UNION ALL
-        SELECT i.created_at, 11, i.id, i.kind,
+        SELECT i.created_at, 17, i.id, i.kind,
                jsonb_build_object('number', i.number, 'charge', i.charge_id, 'issued_on', i.issued_on,
                                   'gross_minor', i.gross_minor, 'currency', i.currency)
         FROM invoices i JOIN charges c ON c.id = i.charge_id WHERE c.subscription_id = :subscription
         UNION ALL
-        SELECT least(m.created_at, m.sent_at), 12, m.id, 'mail',
+        SELECT least(m.created_at, m.sent_at), 18, m.id, 'mail',
                jsonb_build_object('mail', m.id, 'about', m.kind, 'state', m.state, 'sent_at', m.sent_at,
                                   'recipient', m.recipient, 'attempts', m.attempts, 'answer', m.last_answer)
         FROM mails m
         WHERE m.account_id = :account AND (m.subscription_id = :subscription OR m.subscription_id IS NULL)
         UNION ALL
-        SELECT n.created_at, 13, n.id, 'notice',
+        SELECT n.created_at, 19, n.id, 'notice',
                jsonb_build_object('about', n.kind, 'term_number', n.term_number, 'ends_on', n.ends_on)
         FROM notices n WHERE n.subscription_id = :subscription
         UNION ALL
-        SELECT n.withdrawn_at, 14, n.id, 'notice_withdrawn',
+        SELECT n.withdrawn_at, 20, n.id, 'notice_withdrawn',
                jsonb_build_object('about', n.kind, 'term_number', n.term_number, 'because', n.withdrawn_because)
         FROM notices n WHERE n.subscription_id = :subscription AND n.withdrawn_at IS NOT NULL
         UNION ALL
-        SELECT f.created_at, 15, f.id, 'refund',
+        SELECT f.created_at, 10, f.id, 'refund',
                jsonb_build_object('refund', f.id, 'about', f.kind, 'total_minor', f.total_minor,
                                   'currency', f.currency, 'requested_on', f.requested_on, 'overridden', f.overridden,
                                   'reason', f.reason)
         FROM refunds f WHERE f.subscription_id = :subscription
         UNION ALL
-        SELECT v.made_at, 16, v.id, 'reversal',
+        SELECT v.made_at, 11, v.id, 'reversal',
                jsonb_build_object('charge', v.charge_id, 'refund', v.refund_id, 'cause_charge', v.cause_charge_id,
                                   'net_minor', v.net_minor, 'vat_minor', v.vat_minor, 'gross_minor', v.gross_minor,
                                   'currency', v.currency, 'reversed_on', v.reversed_on)
         FROM reversals v WHERE v.subscription_id = :subscription
         UNION ALL
-        SELECT coalesce(p.sent_at, p.created_at), 17, p.id, 'payout',
+        SELECT coalesce(p.sent_at, p.created_at), 12, p.id, 'payout',
                jsonb_build_object('payout', p.id, 'uid', p.uid, 'refund', p.refund_id, 'charge', p.charge_id,
                                   'amount_minor', p.amount_minor, 'currency', p.currency, 'state', p.state,
                                   'provider_refund', p.provider_refund, 'paid_at', p.paid_at, 'code', p.code,
                                   'parked', p.parked_reason, 'detail', p.parked_detail)
         FROM payouts p JOIN refunds f ON f.id = p.refund_id WHERE f.subscription_id = :subscription
         UNION ALL
-        SELECT d.opened_at, 18, d.id, 'dispute',
+        SELECT d.opened_at, 21, d.id, 'dispute',
                jsonb_build_object('dispute', d.provider_dispute, 'charge', d.charge_id, 'amount_minor', d.amount_minor,
                                   'currency', d.currency, 'reason', d.reason, 'status', d.status,
                                   'closed_at', d.closed_at, 'released_at', d.released_at)
         FROM disputes d WHERE d.account_id = :account
         UNION ALL
-        SELECT h.created_at, 19, h.id, 'scheduled',
+        SELECT h.created_at, 15, h.id, 'scheduled',
                jsonb_build_object('what', h.kind, 'not_before', h.not_before, 'priced_on', h.priced_on)
         FROM scheduled_changes h WHERE h.subscription_id = :subscription
         UNION ALL
-        SELECT h.decided_at, 20, h.id, 'scheduled_' || h.state,
+        SELECT h.decided_at, 16, h.id, 'scheduled_' || h.state,
                jsonb_build_object('what', h.kind, 'charge', h.charge_id)
         FROM scheduled_changes h WHERE h.subscription_id = :subscription AND h.decided_at IS NOT NULL
         UNION ALL
-        SELECT g.created_at, 21, g.id, 'goodwill',
+        SELECT g.created_at, 14, g.id, 'goodwill',
                jsonb_build_object('amount_minor', g.amount_minor, 'currency', g.currency, 'why', g.kind,
                                   'charge', g.charge_id)
         FROM goodwill_entries g WHERE g.account_id = :account
         UNION ALL
-        SELECT l.created_at, 22, l.id, 'audit',
+        SELECT l.created_at, CASE WHEN l.act LIKE 'desk.%' THEN 1 ELSE 22 END, l.id, 'audit',
                jsonb_build_object('actor', l.actor, 'act', l.act, 'reason', l.reason, 'details', l.details)
         FROM audit_log l
         WHERE l.subscription_id = :subscription OR (l.account_id = :account AND l.subscription_id IS NULL)
