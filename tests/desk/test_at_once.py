@@ -5,19 +5,22 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 from threading import Thread
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from tests.support.builders import size
-from tests.support.counter import with_second_method
+from tests.support.counter import given, second, with_second_method
 from tests.support.crowd import ACTS, Outcome, act, crowd, night
 from tests.support.house import House
 from tests.support.invariants import hold
-from tests.support.shopping import buy, caller, credit_of, entitled, newcomer, ordered, quoted, wish
+from tests.support.shopping import buy, caller, credit_of, entitled, intent_of, newcomer, ordered, quoted, wish
 from tests.support.stories import customer, hurry, minute, subscription_of
 from worker.billing.states import Payer
+from worker.desk.interval_change import schedule_monthly
 from worker.desk.order import cancel_order, order
+from worker.desk.request import Role
 from worker.errors import ActRefusedError
 from worker.queue.runs import PLANNING_LOCK
 from worker.store.charges import plan_renewals
@@ -31,21 +34,34 @@ FACTS = """
            (SELECT count(*) FROM invoice_notes) AS notes, (SELECT count(*) FROM billing_details) AS details,
            (SELECT count(*) FROM accounts) AS accounts, (SELECT count(*) FROM desk_requests) AS requests,
            (SELECT count(*) FROM audit_log WHERE act LIKE 'desk.%' AND NOT details ? 'refused') AS audited,
-           (SELECT count(*) FROM mails WHERE kind IN ('renewal_off_confirmed', 'refund_made')) AS letters
+           (SELECT count(*) FROM payment_methods) AS methods, (SELECT count(*) FROM terms) AS terms,
+           (SELECT count(*) FROM goodwill_entries) AS goodwill, (SELECT count(*) FROM scheduled_changes) AS scheduled,
+           (SELECT count(*) FROM disputes WHERE released_at IS NOT NULL) AS released,
+           (SELECT count(*) FROM mails WHERE kind IN ('renewal_off_confirmed', 'refund_made', 'term_extended',
+                                                      'interval_change_scheduled', 'prices_change')) AS letters
 """
 ADDED = {
     "open_account": {"accounts"},
     "quote": {"quotes"},
-    "order": {"charges", "subscriptions"},
+    "order": {"charges", "subscriptions", "terms"},
     "order_on_page": {"charges", "subscriptions"},
     "cancel_order": set(),
     "renewal_on": set(),
     "renewal_off": {"letters"},
+    "method_set_up": set(),
+    "method_attach": {"methods"},
+    "method_remove": set(),
     "method_use": set(),
     "billing_details": {"details"},
     "invoice_note": {"notes"},
     "refund": {"refunds", "letters"},
     "to_free": set(),
+    "schedule_monthly": {"scheduled", "letters"},
+    "keep_yearly": set(),
+    "new_prices": {"scheduled", "letters"},
+    "grant_credit": {"goodwill"},
+    "extend_term": {"terms", "letters"},
+    "dispute_release": {"released"},
 }
 """What one act adds, beside its request and its audit row."""
 
@@ -59,6 +75,8 @@ def prepared(house: House, what: str) -> str:
     """The account that the act is about, bearing the act's name; returns the quote, order or method it needs."""
     if what == "open_account":
         return ""
+    if what == "dispute_release":
+        return dispute_won(house, what)
     if what in {"quote", "order", "order_on_page", "cancel_order", "refund"}:
         newcomer(house, what, saved=what in {"order", "refund"})
     if what == "refund":
@@ -68,11 +86,28 @@ def prepared(house: House, what: str) -> str:
         if what == "cancel_order":
             return str(ordered(house, what, made, payer=Payer.PAGE)["order"])
         return made
-    if what not in {"quote", "refund"}:
-        of = customer(house, external_id=what, ends_on=house.clock.today() + timedelta(days=10))
-        with_second_method(house, of)
-        return f"pm_{what}_second".replace("-", "")
-    return ""
+    if what in {"quote", "refund"}:
+        return ""
+    facts: dict[str, Any] = (
+        {"interval": "year", "agent_price_minor": 19000} if what in {"schedule_monthly", "keep_yearly"} else {}
+    )
+    facts |= {"agent_price_minor": 1700} if what == "new_prices" else {}
+    of = customer(house, external_id=what, ends_on=house.clock.today() + timedelta(days=10), **facts)
+    with_second_method(house, of)
+    if what == "keep_yearly":
+        schedule_monthly(house.runtime, caller(what, Role.SUPPORT), request_id="r-0", reason="asked")
+    return given(house, of) if what == "method_attach" else second(of)
+
+
+def dispute_won(house: House, name: str) -> str:
+    """A purchase was disputed, and the bank has decided for us; returns the dispute."""
+    newcomer(house, name)
+    buy(house, name, STANDARD)
+    dispute = house.emulator.open_dispute(intent_of(house, name), reason="fraudulent")
+    house.emulator.close_dispute(dispute, "won")
+    house.wait(minutes=16)
+    minute(house)
+    return dispute
 
 
 def answers(asked: Sequence[Future[Outcome]]) -> list[Outcome]:
@@ -103,7 +138,9 @@ def test_every_act_twenty_times_at_once_from_eight_processes_has_one_effect(hous
             assert refused <= {"payment_under_way"}, what
             assert [one.repeated for one in done].count(False) == 1, what
             kept = {
-                key: done[0].result[key] for key in done[0].result if key in {"quote", "order", "refund", "version"}
+                key: done[0].result[key]
+                for key in done[0].result
+                if key in {"quote", "order", "refund", "version", "setup", "ends_on", "goodwill_minor"}
             }
             assert all(kept.items() <= one.result.items() for one in done), what
             again = pool.submit(act, what, what, "r-1", made[what]).result()
@@ -111,7 +148,9 @@ def test_every_act_twenty_times_at_once_from_eight_processes_has_one_effect(hous
             added = facts(house) - before
             assert added == dict.fromkeys({*ADDED[what], "requests", "audited"}, 1), what
     settle_down(house)
-    assert [entry["amount"] for entry in house.emulator.journal()] == [5700, 5700], "the refund's and the order's"
+    assert [entry["amount"] for entry in house.emulator.journal()] == [5700] * 3, (
+        "the dispute's, the refund's, the order's"
+    )
     hold(house)
 
 

@@ -17,14 +17,19 @@ from tests.support.mail_sink import MailSink
 from tests.support.shopping import caller, wish
 from worker.billing.states import Payer
 from worker.desk.billing_details import change_billing_details
+from worker.desk.disputes import release_dispute
+from worker.desk.extend_term import extend_term
+from worker.desk.goodwill import grant_credit
+from worker.desk.interval_change import keep_yearly, schedule_monthly
 from worker.desk.invoice_note import write_invoice_note
+from worker.desk.new_prices import move_to_new_prices
 from worker.desk.open_account import open_account
 from worker.desk.order import cancel_order, order
-from worker.desk.payment_methods import use_method
+from worker.desk.payment_methods import attach_method, remove_method, set_up_method, use_method
 from worker.desk.quote import quote
 from worker.desk.refund import refund
 from worker.desk.renewal import renewal_off, renewal_on
-from worker.desk.request import Done, Role
+from worker.desk.request import Caller, Done, Role
 from worker.desk.to_free import to_free
 from worker.errors import ActRefusedError
 
@@ -52,7 +57,20 @@ class Outcome:
     refused: str | None = None
 
 
+def eva(name: str) -> Caller:
+    """Somebody of support, about that account."""
+    return caller(name, Role.SUPPORT)
+
+
+def _set_up(house: House, name: str, request: str) -> Done:
+    made = set_up_method(house.runtime, caller(name), request_id=request)
+    return Done({"setup": made.setup}, made.repeated)
+
+
 _ACTS: Mapping[str, Callable[[House, str, str, str], Done]] = {
+    "dispute_release": lambda house, name, request, made: release_dispute(
+        house.runtime, eva(name), made, request_id=request, reason="the bank has decided"
+    ),
     "open_account": lambda house, name, request, _: open_account(
         house.runtime, caller(name), locale="en", currency="EUR", request_id=request
     ),
@@ -68,6 +86,13 @@ _ACTS: Mapping[str, Callable[[House, str, str, str], Done]] = {
     ),
     "renewal_on": lambda house, name, request, _: renewal_on(house.runtime, caller(name), request_id=request),
     "renewal_off": lambda house, name, request, _: renewal_off(house.runtime, caller(name), request_id=request),
+    "method_set_up": lambda house, name, request, _: _set_up(house, name, request),
+    "method_attach": lambda house, name, request, made: attach_method(
+        house.runtime, caller(name), made, request_id=request
+    ),
+    "method_remove": lambda house, name, request, made: remove_method(
+        house.runtime, caller(name), made, request_id=request
+    ),
     "method_use": lambda house, name, request, made: use_method(house.runtime, caller(name), made, request_id=request),
     "billing_details": lambda house, name, request, _: change_billing_details(
         house.runtime, caller(name), DETAILS, request_id=request
@@ -76,8 +101,19 @@ _ACTS: Mapping[str, Callable[[House, str, str, str], Done]] = {
         house.runtime, caller(name), note="PO 7", request_id=request
     ),
     "refund": lambda house, name, request, _: refund(house.runtime, caller(name), request_id=request),
-    "to_free": lambda house, name, request, _: to_free(
-        house.runtime, caller(name, Role.SUPPORT), request_id=request, reason="asked"
+    "to_free": lambda house, name, request, _: to_free(house.runtime, eva(name), request_id=request, reason="asked"),
+    "schedule_monthly": lambda house, name, request, _: schedule_monthly(
+        house.runtime, eva(name), request_id=request, reason="asked"
+    ),
+    "keep_yearly": lambda house, name, request, _: keep_yearly(house.runtime, caller(name), request_id=request),
+    "new_prices": lambda house, name, request, _: move_to_new_prices(
+        house.runtime, eva(name), request_id=request, reason="a new list"
+    ),
+    "grant_credit": lambda house, name, request, _: grant_credit(
+        house.runtime, eva(name), amount_minor=500, currency="EUR", request_id=request, reason="a slow week"
+    ),
+    "extend_term": lambda house, name, request, _: extend_term(
+        house.runtime, eva(name), days=5, request_id=request, reason="a slow week"
     ),
 }
 ACTS = tuple(_ACTS)
