@@ -49,13 +49,6 @@ def test_R20_a_seller_who_is_not_registered_charges_no_vat(buyer: Buyer, evidenc
     assert str(ON) in decision.reasons[0]
 
 
-def test_R20_a_registered_seller_is_refused_instead_of_guessed() -> None:
-    seller = Seller("CZ", SellerVat.REGISTERED)
-    buyer = Buyer("CZ", "110 00", is_business=True)
-    with pytest.raises(RuleError, match="not installed"):
-        decide(seller=seller, buyer=buyer, evidence=None, tax_on=ON, rates=NO_RATES)
-
-
 @pytest.mark.parametrize(
     ("percent", "net_minor", "vat_minor"),
     [

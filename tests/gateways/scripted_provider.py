@@ -1,9 +1,9 @@
 """A payment provider that answers from a script, for what no well-behaved server and no emulator says."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
@@ -19,12 +19,16 @@ class Said:
         body: what is sent; a mapping becomes JSON.
         cut: leave out so many bytes at the end, though their number was promised, and hang up.
         silent: say nothing at all until the server ends.
+        drip_s: send the body byte by byte, with so many seconds between them.
+        headers: more of them.
     """
 
     status: int = 200
     body: dict[str, Any] | str = ""
     cut: int = 0
     silent: bool = False
+    drip_s: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +87,21 @@ class _Conversation(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Request-Id", "req_scripted")
+        for name, value in said.headers.items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body[: len(body) - said.cut])
+        if said.drip_s:
+            self._drip(body, said.drip_s)
+        else:
+            self.wfile.write(body[: len(body) - said.cut])
         self.close_connection = said.cut > 0
+
+    def _drip(self, body: bytes, pause_s: float) -> None:
+        with suppress(ConnectionError):  # whoever waits for this may well have left
+            for at in range(len(body)):
+                self.wfile.write(body[at : at + 1])
+                if self.server.ended.wait(pause_s):
+                    return
 
     do_GET = do_POST = _answer  # noqa: N815 - the server's own names
 

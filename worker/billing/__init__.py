@@ -9,6 +9,8 @@ declines   what a decline code means for the next try, and what the customer may
 dunning    when a declined renewal is tried again, and when that is over
 reminders  which mail is due before a term ends
 vat        the VAT treatment of a sale
+vat_area   where a buyer is for VAT: member states, territories, outside
+vat_rates  the standard rates with their days and sources
 quote      the sum to charge, what credit pays, and what is carried
 holdings   what a customer has as lots, each at the price it was bought at
 change     what a change costs or gives back for the days left

@@ -6,7 +6,11 @@ from enum import StrEnum
 from fractions import Fraction
 
 from worker.billing.money import round_half_up
+from worker.billing.vat_area import MEMBER_STATES, Place, place_of
 from worker.errors import RuleError
+
+VIES_VALID_DAYS = 90
+"""R19b: so many days before the tax date a number may have been confirmed."""
 
 
 class SellerVat(StrEnum):
@@ -17,9 +21,18 @@ class SellerVat(StrEnum):
 
 
 class Treatment(StrEnum):
-    """How a sale is treated; a seller who is not registered charges no VAT to anybody."""
+    """How a sale is treated."""
 
     NOT_REGISTERED = "not_registered"
+    """The seller is not registered and charges no VAT to anybody."""
+    HOME = "home"
+    """The buyer sits in the seller's country, business or not."""
+    REVERSE_CHARGE = "reverse_charge"
+    """A business in another member state owes the VAT itself."""
+    ONE_STOP_SHOP = "one_stop_shop"
+    """The VAT of another member state, which the seller declares through the one-stop shop."""
+    OUTSIDE = "outside"
+    """The place of supply is outside the EU's VAT area."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +54,10 @@ class Buyer:
 
 @dataclass(frozen=True, slots=True)
 class ViesEvidence:
-    """What VIES said of a VAT number and when; `valid` is None while nobody could say (R19b)."""
+    """What VIES said of a VAT number and when; `valid` is None while nobody could say (R19b).
+
+    The number begins with its country, with EL for Greece; the day is one of the seller's zone.
+    """
 
     number: str
     valid: bool | None
@@ -51,11 +67,12 @@ class ViesEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A country's standard rate in percent, from a day on."""
+    """A country's standard rate in percent, from a day on, and who says so."""
 
     country: str
     valid_from: date
     percent: Fraction
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +128,82 @@ class VatDecision:
 def decide(
     *,
     seller: Seller,
-    buyer: Buyer,  # noqa: ARG001 - asked for a registered seller only
-    evidence: ViesEvidence | None,  # noqa: ARG001 - the same
+    buyer: Buyer,
+    evidence: ViesEvidence | None,
     tax_on: date,
-    rates: Rates,  # noqa: ARG001 - the same
+    rates: Rates,
+    vies_valid_days: int = VIES_VALID_DAYS,
 ) -> VatDecision:
-    """Decide the VAT of a sale whose tax point is `tax_on`.
+    """Decide the VAT of a sale of an electronically supplied service whose tax point is `tax_on` (R20).
+
+    The sources are articles 44, 58 and 196 of Directive 2006/112/EC, and article 18 of Implementing Regulation (EU)
+    282/2011 for what makes a buyer a business: the number that he gave, and its confirmation.
+
+    Args:
+        seller: who sells; one who is registered sits in the EU.
+        buyer: as the billing details stand.
+        evidence: what VIES last said of the number that the buyer has now; None when it was never asked.
+        tax_on: the day whose rates hold and from which the age of the evidence is counted.
+        rates: the table.
+        vies_valid_days: how old a confirmation may be (R19b).
 
     Raises:
-        RuleError: the seller is registered for VAT, for which this version has no rules.
+        RuleError: the sale is refused: no such country, no rate for it on that day, a postcode that does not tell
+            which VAT holds, or a seller for whom there are no rules.
     """
-    if seller.vat is SellerVat.REGISTERED:
-        raise RuleError("the seller is registered for VAT, and VAT rules are not installed in this version")
-    return VatDecision(
-        treatment=Treatment.NOT_REGISTERED,
-        rate=Fraction(0),
-        category="O",
-        words=("seller_not_registered",),
-        reasons=(f"the seller in {seller.country} is not registered for VAT on {tax_on}",),
-    )
+    if seller.vat is SellerVat.NOT_REGISTERED:
+        return VatDecision(
+            treatment=Treatment.NOT_REGISTERED,
+            rate=Fraction(0),
+            category="O",
+            words=("seller_not_registered",),
+            reasons=(f"the seller in {seller.country} is not registered for VAT on {tax_on}",),
+        )
+    if seller.country not in MEMBER_STATES:
+        raise RuleError(f"VAT rules are for sellers in the EU, and {seller.country!r} is none of its states")
+    place = place_of(buyer.country, buyer.postcode)
+    if place.state == seller.country:
+        return _at_home(place, tax_on=tax_on, rates=rates)
+    if place.state is None or place.rates_of is None:
+        return VatDecision(Treatment.OUTSIDE, Fraction(0), "O", ("outside_eu_vat",), (place.why,))
+    doubt = _doubt(buyer, evidence, state=place.state, tax_on=tax_on, valid_days=vies_valid_days)
+    if doubt is None:
+        assert evidence is not None, "without evidence there is a doubt"
+        proof = evidence.consultation or "that has no consultation number"
+        confirmed = f"VIES confirmed {evidence.number} on {evidence.checked_on}, consultation {proof}"
+        return VatDecision(Treatment.REVERSE_CHARGE, Fraction(0), "AE", ("reverse_charge",), (place.why, confirmed))
+    rate = rates.standard(place.rates_of, on=tax_on)
+    charged = f"the standard rate of {place.rates_of} on {tax_on} is charged through the one-stop shop"
+    return VatDecision(Treatment.ONE_STOP_SHOP, rate, "S", (), (place.why, doubt, charged))
+
+
+def _at_home(place: Place, *, tax_on: date, rates: Rates) -> VatDecision:
+    """The seller's own rate. Raises RuleError in the parts of its country that have other VAT."""
+    if place.rates_of is None or place.rates_of != place.state:
+        raise RuleError(f"no rule says which VAT a seller in {place.state} charges there: {place.why}")
+    why = f"the buyer is in {place.state}, the seller's country, whose standard rate holds for everybody on {tax_on}"
+    return VatDecision(Treatment.HOME, rates.standard(place.rates_of, on=tax_on), "S", (), (place.why, why))
+
+
+def _doubt(buyer: Buyer, evidence: ViesEvidence | None, *, state: str, tax_on: date, valid_days: int) -> str | None:
+    """Why a buyer in another member state does not count as a business; None when he does."""
+    if not buyer.is_business:
+        return "the buyer gave no VAT number"
+    if evidence is None:
+        return "VIES has not been asked about the buyer's VAT number"
+    if evidence.valid is None:
+        return f"VIES could not say whether {evidence.number} is valid, last asked on {evidence.checked_on}"
+    if not evidence.valid:
+        return f"VIES said on {evidence.checked_on} that {evidence.number} is not valid"
+    begins = "EL" if state == "GR" else state
+    if not evidence.number.startswith(begins):
+        return f"the confirmed number {evidence.number} is not one of {state}, where the buyer is"
+    age_days = (tax_on - evidence.checked_on).days
+    if age_days < 0:
+        return f"{evidence.number} was confirmed on {evidence.checked_on}, which is after the tax date {tax_on}"
+    if age_days > valid_days:
+        return (
+            f"{evidence.number} was last confirmed on {evidence.checked_on}, {age_days} days before the tax date,"
+            f" and {valid_days} are the most"
+        )
+    return None

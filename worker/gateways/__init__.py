@@ -1,7 +1,9 @@
-"""Everything that leaves the machine: the payment provider, the mail server, and the pace of calls.
+"""Everything that leaves the machine: the payment provider, the mail server, VIES, and the pace of calls.
 
 answers   what a call to the provider came to, in our words
 stripe    the provider's client: create, confirm, read, cancel, events
 pacing    slots for calls, shared by all workers
 smtp      the mail server
+vies      the EU's register of VAT numbers
+vies_rest a country that is not asked for a while
 """

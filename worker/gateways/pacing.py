@@ -8,6 +8,7 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import redis
 
@@ -24,6 +25,14 @@ return {now, first}
 
 LATE_S = 0.04
 """A call later than this has lost its slot and takes a new one, so that a stalled process never sends a burst."""
+
+
+class SlotSource(Protocol):
+    """A pacer."""
+
+    def reserve(self, endpoint: str, count: int) -> list[float]:
+        """Slots on the monotonic clock."""
+        ...
 
 
 @dataclass

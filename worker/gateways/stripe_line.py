@@ -9,27 +9,19 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import requests
 import stripe
 
 from worker import boundary
 from worker.clock import monotonic_s, sleep_s
-from worker.gateways.pacing import LATE_S
+from worker.gateways.pacing import LATE_S, SlotSource
 
 METHOD_TYPES = ("card", "paypal")
 """R5: what may be paid with, and saved."""
 
 Told = TypeVar("Told")
-
-
-class SlotSource(Protocol):
-    """A pacer."""
-
-    def reserve(self, endpoint: str, count: int) -> list[float]:
-        """Slots on the monotonic clock."""
-        ...
 
 
 @dataclass(frozen=True)
