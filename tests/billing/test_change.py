@@ -294,6 +294,13 @@ def test_R7b_negative_sums_are_refused(sums: tuple[int, int, int]) -> None:
         Purse(*sums)
 
 
+def test_R12c_in_days_that_were_given_away_a_change_costs_nothing_and_gives_nothing_back() -> None:
+    given = Standing(holdings(Lot(1, 9900)), FIRST, Term(3, date(2027, 3, 10), date(2027, 4, 10)), NO_VAT)
+    for on in (FIRST.ends_on, date(2027, 3, 9)):
+        quote = price_change(standing=given, new=holdings(Lot(3, 9900)), on=on, purse=Purse(), vat=NO_VAT)
+        assert (quote.sale.gross_minor, quote.unused.gross_minor, quote.is_new_term) == (0, 0, False)
+
+
 def test_terms_that_do_not_touch_are_refused() -> None:
     with pytest.raises(RuleError, match="starts on"):
         Standing(holdings(Lot(1, 9900)), FIRST, FIRST, NO_VAT)

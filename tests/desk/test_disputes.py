@@ -12,6 +12,7 @@ from tests.support.house import House
 from tests.support.shopping import buy, newcomer, quoted, wish
 from tests.support.stories import charges_of, customer, dying_at, hurry, minute, paid, restart, status_of
 from worker.desk.disputes import release_dispute
+from worker.desk.refund import refund
 from worker.errors import ActRefusedError, UnreachableError
 
 
@@ -160,6 +161,24 @@ def test_R14c_lost_the_account_is_suspended_at_once_and_the_loss_is_booked(house
             house.run(job)
     assert paid(house, of) == [of.list_minor]
     assert house.books().equal, house.books().differences
+
+
+@pytest.mark.parametrize("amount_minor", [None, 500])
+def test_R14b_what_the_bank_took_back_is_not_given_back_again(house: House, amount_minor: int | None) -> None:
+    of, dispute = disputed(house)
+    close(house, dispute, "lost")
+    release(house, of, dispute)
+    with pytest.raises(ActRefusedError) as refused:
+        refund(
+            house.runtime,
+            support_for(of),
+            request_id="r-2",
+            override=True,
+            amount_minor=amount_minor,
+            reason="asked for twice",
+        )
+    assert refused.value.code == "nothing_to_refund"
+    assert house.fetch("SELECT id FROM mails WHERE kind = 'refund_made'") == []
 
 
 def test_R14c_after_a_lost_one_only_an_order_starts_the_service_again(house: House) -> None:

@@ -136,7 +136,7 @@ def price_change(*, standing: Standing, new: Holdings, on: date, purse: Purse, v
     if on < paid.starts_on:
         raise RuleError(f"{on} lies before the term, which starts on {paid.starts_on}")
     target = _target(standing, new.interval, on=on)
-    if on >= target.ends_on:
+    if target != paid and on >= target.ends_on:
         raise RuleError(f"on {on} also the next term has ended, on {target.ends_on}: a person decides")
     days_unused = max((paid.ends_on - on).days, 0)
     unused = _unused(standing, days_left=days_unused)

@@ -199,7 +199,7 @@ def _plan_full(connection: Connection, account: int, charges: Sequence[Row[Any]]
     without_minor = refunds.credit_outside(connection, account, charges[0].currency, ids)
     paid = [_paid(charge) for charge in charges]
     if not any(charge.refundable_minor for charge in paid):
-        raise ActRefusedError("nothing_to_refund", "nothing is left that could go back: please contact support")
+        raise _nothing_left()
     priced = price_refund(paid, other_credit_minor=max(without_minor, 0), spent_elsewhere_minor=max(-without_minor, 0))
     if priced.total_minor == 0:
         raise ActRefusedError(
@@ -210,6 +210,10 @@ def _plan_full(connection: Connection, account: int, charges: Sequence[Row[Any]]
         reversed=[(charge, _invoiced(charge).left_minor) for charge in charges],
         credit_by_minor=priced.credit_after_minor - priced.credit_before_minor,
     )
+
+
+def _nothing_left() -> ActRefusedError:
+    return ActRefusedError("nothing_to_refund", "nothing is left that could go back: please contact support")
 
 
 def _plan_part(charges: Sequence[Row[Any]], wish: _Wish) -> _Plan:
@@ -224,6 +228,8 @@ def _plan_part(charges: Sequence[Row[Any]], wish: _Wish) -> _Plan:
         sold = partial_parts([PaidCharge(left_minor) for left_minor in left], asked_minor=wish.amount_minor)
     except RuleError as error:
         most_minor = min(sum(_paid(charge).refundable_minor for charge in charges), sum(left))
+        if most_minor == 0:
+            raise _nothing_left() from error
         raise ActRefusedError(
             "refund_too_high",
             f"a sum from 1 to {most_minor} minor units of {charges[0].currency} may be given back: ask for less",

@@ -55,7 +55,10 @@ def newest_term(connection: Connection, subscription: int) -> list[int]:
 _TO_REFUND = text("""
     SELECT c.id, c.currency, c.amount_minor, c.credit_used_minor, c.unused_minor, c.carried_out_minor,
            c.net_minor, c.vat_minor, c.gross_minor, c.frozen, c.starts_on, c.ends_on,
-           coalesce((SELECT sum(p.amount_minor) FROM payouts p WHERE p.charge_id = c.id), 0)::bigint AS paid_out_minor,
+           least(c.amount_minor,
+                 coalesce((SELECT sum(p.amount_minor) FROM payouts p WHERE p.charge_id = c.id), 0)
+                 + coalesce((SELECT sum(d.amount_minor) FROM disputes d
+                             WHERE d.charge_id = c.id AND d.status = 'lost'), 0))::bigint AS paid_out_minor,
            coalesce((SELECT jsonb_agg(jsonb_build_object('net_minor', r.net_minor, 'vat_minor', r.vat_minor,
                                                          'lines', r.frozen -> 'lines') ORDER BY r.id)
                      FROM reversals r WHERE r.charge_id IN (
@@ -70,6 +73,8 @@ _TO_REFUND = text("""
 
 def to_refund(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
     """Lock these charges and read what was paid, paid out and reversed of each, oldest first.
+
+    What the bank took back by a lost dispute is paid out as well.
 
     A sum that was carried into a charge is invoiced with it, so what was reversed of that counts too (R7b).
     A payout counts whatever became of it: one that could not be paid is parked, and still promised.

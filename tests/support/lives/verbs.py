@@ -179,6 +179,8 @@ def _pay(life: Life, said: Mapping[str, str]) -> None:
         name=life.name,
     )
     life.house.emulator.pay_on_page(row["provider_intent"], card=card, api_key=API_KEY)
+    if card == "paypal":
+        life.house.emulator.approve_at_bank(row["provider_intent"], api_key=API_KEY)
 
 
 @verb("switches renewal (?P<way>on|off)")
