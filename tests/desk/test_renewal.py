@@ -26,7 +26,15 @@ from worker.errors import ActRefusedError
 
 
 @pytest.mark.parametrize(
-    ("locale", "words"), [("en", "is switched off"), ("pl", "jest wyłączone"), ("cs", "je vypnuté")]
+    ("locale", "words"),
+    [
+        ("en", "is switched off"),
+        ("pl", "jest wyłączone"),
+        ("cs", "je vypnuté"),
+        ("de", "ist ausgeschaltet"),
+        ("sk", "je vypnuté"),
+        ("hu", "ki van kapcsolva"),
+    ],
 )
 def test_R9b_off_is_confirmed_by_a_mail_in_the_customers_language(house: House, locale: str, words: str) -> None:
     of = customer(house, ends_on=house.clock.today() + timedelta(days=40), locale=locale)

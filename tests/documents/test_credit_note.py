@@ -62,6 +62,36 @@ def ways(*, credit: int = 0, refund: int = 0, invoice: int = 0) -> dict[str, int
             ],
         ),
         (
+            "de",
+            [
+                "Rechnungskorrektur D2026000007",
+                "Korrigierte Rechnung 2026000123 vom 22. November 2026",
+                "Änderung des Abonnements: Erstattung des ungenutzten Zeitraums.",
+                "Korrekturbetrag 175,20 PLN",
+                "Den Betrag von 175,20 PLN haben wir Ihrem Konto als Guthaben gutgeschrieben: zuerst für die Änderung",
+            ],
+        ),
+        (
+            "sk",
+            [
+                "Dobropis D2026000007",
+                "Opravuje faktúru 2026000123 zo dňa 22. novembra 2026",
+                "Zmena predplatného: vrátenie nevyužitej časti obdobia.",
+                "Suma dobropisu 175,20 PLN",
+                "Sumu 175,20 PLN sme pripísali na účet ako kredit: najprv na úhradu zmeny, potom na ďalšie platby.",
+            ],
+        ),
+        (
+            "hu",
+            [
+                "Jóváíró számla D2026000007",
+                "Helyesbített számla 2026000123 kelte: 2026. november 22.",
+                "Az előfizetés módosítása: a fel nem használt időszak díja visszajár.",
+                "Jóváírt összeg 175,20 PLN",
+                "175,20 PLN összeget jóváírtunk a fiókegyenlegen: először a módosítás díjára, majd a következő",
+            ],
+        ),
+        (
             "en",
             [
                 "Credit note D2026000007",

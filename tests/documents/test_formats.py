@@ -16,6 +16,9 @@ from worker.errors import DocumentError
         ("en", 123450, "1,234.50 PLN"),
         ("pl", 123450, "1 234,50 PLN"),
         ("cs", 123450, "1 234,50 PLN"),
+        ("de", 123450, "1.234,50 PLN"),
+        ("sk", 123450, "1 234,50 PLN"),
+        ("hu", 123450, "1 234,50 PLN"),
         ("pl-PL", 5, "0,05 PLN"),
         ("en_US", -123456, "-1,234.56 PLN"),
         ("xx", 0, "0.00 PLN"),
@@ -27,7 +30,7 @@ def test_money_is_written_exactly_with_its_iso_code(locale: str, amount_minor: i
     assert formats.money(amount_minor, "PLN", locale=locale).replace("\u00a0", " ") == text
 
 
-@given(st.integers(min_value=-(2**63), max_value=2**63 - 1), st.sampled_from(["en", "pl", "cs"]))
+@given(st.integers(min_value=-(2**63), max_value=2**63 - 1), st.sampled_from(["pl", "en", "cs", "de", "sk", "hu"]))
 def test_no_minor_unit_is_lost_in_writing(amount_minor: int, locale: str) -> None:
     written = formats.number(amount_minor, locale=locale)
     assert int("".join(character for character in written if character in "-0123456789")) == amount_minor
@@ -38,7 +41,17 @@ def test_a_currency_outside_the_price_list_is_refused() -> None:
         formats.money(100, "JPY", locale="en")
 
 
-@pytest.mark.parametrize(("locale", "text"), [("en", "5 Mar 2026"), ("pl", "5 marca 2026"), ("cs", "5. března 2026")])
+@pytest.mark.parametrize(
+    ("locale", "text"),
+    [
+        ("en", "5 Mar 2026"),
+        ("pl", "5 marca 2026"),
+        ("cs", "5. března 2026"),
+        ("de", "5. März 2026"),
+        ("sk", "5. marca 2026"),
+        ("hu", "2026. március 5."),
+    ],
+)
 def test_a_date_has_its_month_in_words(locale: str, text: str) -> None:
     assert formats.day(date(2026, 3, 5), locale=locale).replace("\u00a0", " ") == text
 

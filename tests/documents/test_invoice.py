@@ -71,6 +71,45 @@ def totals(gross_minor: int, /, **changes: int) -> dict[str, int]:
             ],
         ),
         (
+            "de",
+            [
+                "Rechnung 2026000123",
+                "Leistungszeitraum 22. November 2026 – 21. Dezember 2026",
+                "Agenten Paket Pro, monatlich 5 219,00 1.095,00",
+                "USt-IdNr.: PL5260001246",
+                "Offener Betrag 0,00 PLN",
+                "Bezahlt am 21. November 2026 mit Karte Visa •••• 4242.",
+                "Der Verkäufer ist nicht für die Umsatzsteuer registriert.",
+                "Seite 1 von 1",
+            ],
+        ),
+        (
+            "sk",
+            [
+                "Faktúra 2026000123",
+                "22. novembra 2026 – 21. decembra 2026",
+                "Operátori Balíček Pro, mesačne 5 219,00 1 095,00",
+                "IČ DPH: PL5260001246",
+                "Zostáva uhradiť 0,00 PLN",
+                "Uhradené 21. novembra 2026 kartou Visa •••• 4242.",
+                "Dodávateľ nie je platiteľom DPH.",
+                "Strana 1 z 1",
+            ],
+        ),
+        (
+            "hu",
+            [
+                "Számla 2026000123",
+                "2026. november 22. – 2026. december 21.",
+                "Operátorok Pro csomag, havi 5 219,00 1 095,00",
+                "Közösségi adószám: PL5260001246",
+                "Még fizetendő 0,00 PLN",
+                "Kifizetve: 2026. november 21., kártyával (Visa •••• 4242).",
+                "Az eladó nincs áfaalanyként nyilvántartásba véve.",
+                "1/1. oldal",
+            ],
+        ),
+        (
             "en",
             [
                 "Invoice 2026000123",
@@ -118,7 +157,17 @@ def test_a_yearly_package_and_a_carried_sum_are_told() -> None:
     assert "Carried over from an earlier period 1 5.00 5.00" in text
 
 
-@pytest.mark.parametrize(("locale", "days"), [("pl", "12 z 31 dni"), ("cs", "12 z 31 dní"), ("en", "12 of 31 days")])
+@pytest.mark.parametrize(
+    ("locale", "days"),
+    [
+        ("pl", "12 z 31 dni"),
+        ("cs", "12 z 31 dní"),
+        ("en", "12 of 31 days"),
+        ("de", "12 von 31 Tagen"),
+        ("sk", "12 z 31 dní"),
+        ("hu", "31 napból 12 nap"),
+    ],
+)
 def test_a_part_of_a_term_tells_its_days(locale: str, days: str) -> None:
     part = {"unit_price_minor": 3100, "net_minor": 1200, "days_left": 12, "days_whole": 31}
     block = {"kind": "conversations", "conversation_block": 100}
@@ -215,7 +264,7 @@ def test_text_that_no_line_can_hold_stays_on_the_page() -> None:
 @pytest.mark.parametrize(
     ("text", "replaced"),
     [
-        ("Zażółć gęślą jaźń ÁŐŰ ěščřž ß Ελληνικά Українська Ђђ İı", ()),
+        ("Zażółć gęślą jaźń őŐűŰ ľĽĺĹŕŔäô ěščřž ßẞ Ελληνικά Українська Ђђ İı", ()),
         ("發票 and 發", ("票", "發")),
         ("emoji 😀 and ไทย", ("ย", "ท", "ไ", "😀")),
         ("control \x00\x07 and \u202e direction", ()),

@@ -75,10 +75,17 @@ def test_every_kind_renders_in_every_language(locale: str, kind: str, changes: d
         ("cs", 3, "za 3 dny"),
         ("cs", 7, "za 7 dní"),
         ("cs", 14, "za 14 dní"),
+        ("de", 1, "in 1 Tag"),
+        ("de", 14, "in 14 Tagen"),
+        ("sk", 1, "o 1 deň"),
+        ("sk", 3, "o 3 dni"),
+        ("sk", 14, "o 14 dní"),
+        ("hu", 1, "1 nap múlva lejár"),
+        ("hu", 14, "14 nap múlva lejár"),
     ],
 )
 def test_days_left_take_the_right_plural(locale: str, days: int, words: str) -> None:
-    assert render("term_ending", locale, days_left=days).subject.endswith(words)
+    assert plain(render("term_ending", locale, days_left=days).subject).endswith(words)
 
 
 def test_a_reminder_tells_the_last_paid_day_and_the_day_of_suspension() -> None:
@@ -97,10 +104,17 @@ def test_a_reminder_tells_the_last_paid_day_and_the_day_of_suspension() -> None:
         ("cs", 1, "o 1 den"),
         ("cs", 3, "o 3 dny"),
         ("cs", 30, "o 30 dní"),
+        ("de", 1, "um 1 Tag verlängert"),
+        ("de", 30, "um 30 Tage verlängert"),
+        ("sk", 1, "o 1 deň"),
+        ("sk", 3, "o 3 dni"),
+        ("sk", 30, "o 30 dní"),
+        ("hu", 1, "1 nappal meghosszabbítottuk"),
+        ("hu", 30, "30 nappal meghosszabbítottuk"),
     ],
 )
 def test_days_given_take_the_right_plural(locale: str, days: int, words: str) -> None:
-    assert render("term_extended", locale, days=days).subject.endswith(words)
+    assert plain(render("term_extended", locale, days=days).subject).endswith(words)
 
 
 def test_an_extension_tells_the_last_covered_day_and_the_day_of_the_next_payment() -> None:
@@ -136,6 +150,13 @@ def test_an_invoice_mail_tells_the_figures() -> None:
     assert "Okres: 22 grudnia 2026 – 21 stycznia 2027" in plain(rendered.text)
 
 
+@pytest.mark.parametrize("kind", MAILS)
+def test_no_sentence_ends_twice_after_a_date_that_bears_a_dot(kind: str) -> None:
+    # Hungarian dates end with a dot of their own, so no sentence may end with a date
+    rendered = render(kind, "hu")
+    assert ".." not in plain(rendered.subject + rendered.text + Reader(rendered.html).text)
+
+
 def test_a_decline_tells_the_reason_and_the_next_try() -> None:
     text = plain(render("payment_declined").text)
     assert "There was not enough money available." in text
@@ -150,7 +171,7 @@ def test_a_refused_card_is_named_and_another_method_is_not() -> None:
 
 def test_a_language_that_is_not_there_falls_back() -> None:
     assert render("suspended", "pl_PL").locale == "pl"
-    assert render("suspended", "hu").locale == "en"
+    assert render("suspended", "is").locale == "en"
 
 
 @pytest.mark.parametrize("locale", locales())
