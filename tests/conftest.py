@@ -5,6 +5,7 @@ One pair of servers per pytest run: the process that the person started owns it,
 """
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ _HIGHEST_REDIS_NUMBER = 15
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell that starts us in the background has us ignore Ctrl-C, and every program that we start would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     given = getattr(config, "workerinput", None)
     if given is None:
         # Which servers to test on is asked of the person who starts the tests, not of the product's settings.

@@ -16,6 +16,8 @@ from worker.queue.items import Lease
 log = structlog.get_logger("queue")
 
 Work = Callable[[Lease], Mapping[str, object]]
+LAST_BEAT_S = 2.0
+"""The longest wait for a beat that is under way when the process ends."""
 
 
 class LeaseKeeper:
@@ -59,8 +61,15 @@ class LeaseKeeper:
             self._held.pop(held.item_id, None)
 
     def stop(self) -> None:
-        """End the thread; leases run out by themselves."""
+        """End the thread; leases run out by themselves.
+
+        A beat under way is waited for, so that whoever closes the connections next does not close them under it.
+        """
         self._ended.set()
+        with self._guard:
+            thread = self._thread
+        if thread is not None:
+            thread.join(LAST_BEAT_S)
 
     def _begin(self) -> None:
         if self._thread is None:
