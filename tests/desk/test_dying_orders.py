@@ -71,10 +71,14 @@ def patiently(house: House, step: Callable[[], object]) -> None:
         step()
 
 
-def die_everywhere(house: House, scene: Scene, check: Check, *, again: bool) -> None:
-    """Die once at each door, every time with another account; `again`: the customer asks again afterwards."""
+def die_everywhere(house: House, scene: Scene, check: Check, *, again: bool = False, alone: bool = True) -> None:
+    """Die once at each door, every time with another account; `again`: the customer asks again afterwards.
+
+    A step that works on its own account only need not be `alone`: what all deaths left behind is settled together.
+    """
     doors = doors_of(house, scene)
     assert len(doors) >= 8
+    died: dict[str, str] = {}
     for door in doors:
         name = name_of(house)
         step = scene(house, name)
@@ -84,12 +88,22 @@ def die_everywhere(house: House, scene: Scene, check: Check, *, again: bool) -> 
         restart(house)
         if again:
             patiently(house, step)
-        settle_down(house)
-        try:
-            check(house, name)
-        except AssertionError as error:
-            raise AssertionError(f"after a death at {door}: {error}") from error
+        died[name] = door
+        if alone:
+            settle_down(house)
+            check_after(house, check, name, door)
+    settle_down(house)
+    for name, door in died.items():
+        check_after(house, check, name, door)
     hold(house)
+
+
+def check_after(house: House, check: Check, name: str, door: str) -> None:
+    """The check, which names the door when it fails."""
+    try:
+        check(house, name)
+    except AssertionError as error:
+        raise AssertionError(f"after a death at {door}: {error}") from error
 
 
 def taken_from(house: House, name: str) -> list[int]:
@@ -186,14 +200,14 @@ def replaced(house: House, name: str) -> None:
 )
 def test_an_order_survives_a_death_at_every_door(house: House, scene: Scene, check: Check, *, again: bool) -> None:
     if not again:
-        die_everywhere(house, scene, check, again=False)
+        die_everywhere(house, scene, check, alone=False)
         return
 
     def done(house: House, name: str) -> None:
         assert orders_of(house, name)[-1] == "succeeded"
         check(house, name)
 
-    die_everywhere(house, scene, done, again=True)
+    die_everywhere(house, scene, done, again=True, alone=False)
 
 
 def paying_on_page(house: House, name: str) -> Callable[[], object]:
@@ -256,7 +270,7 @@ def returned(house: House, name: str) -> None:
     ids=["paid_on_page", "unpaid_for_a_day", "paid_too_late"],
 )
 def test_what_becomes_of_an_order_survives_a_death_at_every_door(house: House, scene: Scene, check: Check) -> None:
-    die_everywhere(house, scene, check, again=False)
+    die_everywhere(house, scene, check)
 
 
 @pytest.mark.parametrize("kind", ["stall", "drop_after_execution"])
