@@ -77,14 +77,27 @@ Verb = Callable[[Life, Mapping[str, str]], object]
 _VERBS: dict[str, Verb] = {}
 
 
-def verb(phrase: str) -> Callable[[Verb], Verb]:
-    """Register what a phrase does; groups of the phrase are its arguments."""
+_OUTSIDE: set[str] = set()
+
+
+def verb(phrase: str, *, outside: bool = False) -> Callable[[Verb], Verb]:
+    """Register what a phrase does; groups of the phrase are its arguments.
+
+    `outside` is for what banks, the provider and time do: nobody tells us, so it is found by looking.
+    """
 
     def register(do: Verb) -> Verb:
         _VERBS[phrase] = do
+        if outside:
+            _OUTSIDE.add(phrase)
         return do
 
     return register
+
+
+def is_outside(act: str) -> bool:
+    """Whether the act happens without a word to us."""
+    return any(re.fullmatch(phrase, act) for phrase in _OUTSIDE)
 
 
 def is_known(act: str) -> bool:
@@ -170,7 +183,7 @@ def _cancel(life: Life, said: Mapping[str, str]) -> None:
     life.came_to = done.result["outcome"]
 
 
-@verb("pays on the page with (?P<what>visa|mastercard|paypal)")
+@verb("pays on the page with (?P<what>visa|mastercard|paypal)", outside=True)
 def _pay(life: Life, said: Mapping[str, str]) -> None:
     card = said["what"] if said["what"] == "paypal" else f"pm_card_{said['what']}"
     [row] = life.house.fetch(
@@ -283,7 +296,7 @@ def _script_refunds(life: Life, said: Mapping[str, str]) -> None:
     life.house.emulator.script_refunds(life.method, said["script"])
 
 
-@verb(r"approves at the bank")
+@verb(r"approves at the bank", outside=True)
 def _approve(life: Life, said: Mapping[str, str]) -> None:
     del said
     life.house.emulator.approve_at_bank(life.intent("declined"), api_key=API_KEY)
@@ -295,20 +308,20 @@ def _end_agreement(life: Life, said: Mapping[str, str]) -> None:
     life.house.emulator.cancel_agreement(life.method)
 
 
-@verb(r"the bank takes the newest payment back")
+@verb(r"the bank takes the newest payment back", outside=True)
 def _dispute(life: Life, said: Mapping[str, str]) -> None:
     del said
     life.dispute = life.house.emulator.open_dispute(life.intent("succeeded"))
     life.house.wait(minutes=HEAR_MINUTES)
 
 
-@verb(r"the dispute is (?P<how>won|lost)")
+@verb(r"the dispute is (?P<how>won|lost)", outside=True)
 def _decide(life: Life, said: Mapping[str, str]) -> None:
     life.house.emulator.close_dispute(life.dispute, said["how"])
     life.house.wait(minutes=HEAR_MINUTES)
 
 
-@verb(r"(?P<minutes>\d+) minutes pass")
+@verb(r"(?P<minutes>\d+) minutes pass", outside=True)
 def _pass(life: Life, said: Mapping[str, str]) -> None:
     life.house.wait(minutes=int(said["minutes"]))
 

@@ -1,7 +1,7 @@
 """All stories at once, day by day: one store, one provider, one pass; what each line expected and what was found.
 
-A day is the timetable's own: what is due is planned as the scheduler does it, items are executed until none is left,
-and minutes pass while something is under way. Acts come before the night's jobs or after, as their time says.
+Every day every planner is asked. Where one has anything to do, the night is the timetable's own: its jobs are planned
+at their hours, and items are executed until none is left. Acts come before the night or after, as their time says.
 """
 
 from collections import defaultdict
@@ -15,10 +15,11 @@ from sqlalchemy import text
 from tests.support.house import PRAGUE, House
 from tests.support.lives.aspects import ALWAYS, NOTHING, Journal, look, money
 from tests.support.lives.timeline import Line, Story
-from tests.support.lives.verbs import Life, carry_out
+from tests.support.lives.verbs import Life, carry_out, is_outside
 from worker import jobs
 from worker.desk.my_package import my_package
 from worker.errors import ActRefusedError
+from worker.jobs import follow_payments
 from worker.ops import stuck
 from worker.queue import runs
 from worker.queue.plans import JobSpec, PlanRequest, Trigger
@@ -27,7 +28,7 @@ from worker.queue.runs import PlannedRun
 NIGHT = time(8, 30)
 """By then every daily job is due."""
 MINUTES_MAX = 3
-"""Minutes that pass after an act; what is still open then waits for its customer."""
+"""Minutes that pass after a night or an act; what is still open then waits for its customer."""
 
 # The store's own clock follows that of the house, so that what happened is told in the order in which it happened;
 # the queue keeps its own time, as ever.
@@ -91,16 +92,19 @@ class Year:
     last_day: date
     _journal: Journal | None = None
     _told: datetime | None = None
+    asked: int = 0
+    """Days on which every planner was asked what there is to do."""
+    _specs: list[JobSpec] = field(init=False)
+    _daily: list[JobSpec] = field(init=False)
+    """The jobs of the night, in the order of their hours."""
+    _minutely: list[JobSpec] = field(init=False)
 
-    @property
-    def _specs(self) -> list[JobSpec]:
-        return [job.spec(self.house.runtime) for job in jobs.load().values()]
-
-    @property
-    def _daily(self) -> list[JobSpec]:
-        """The jobs of the night, in the order of their hours."""
-        daily = [spec for spec in self._specs if spec.daily_at is not None]
-        return sorted(daily, key=lambda spec: spec.daily_at or NIGHT)
+    def __post_init__(self) -> None:
+        self._specs = [job.spec(self.house.runtime) for job in jobs.load().values()]
+        self._daily = sorted(
+            (spec for spec in self._specs if spec.daily_at is not None), key=lambda spec: str(spec.daily_at)
+        )
+        self._minutely = [spec for spec in self._specs if spec.minutely]
 
     def day(self, day: date, due: Sequence[tuple[Story, Line]]) -> None:
         """One day: acts before the night, the jobs, what the night brought, acts after it."""
@@ -109,21 +113,37 @@ class Year:
         late = [(story, line) for story, line in due if not line.is_night and line.at >= NIGHT]
         for story, line in sorted(early, key=lambda one: one[1].at):
             self._act(story, line)
+        if self._is_busy(day) or night:
+            self._night(day)
+        for story, line in night:
+            self._check(story, line, {})
+        for story, line in sorted(late, key=lambda one: one[1].at):
+            self._act(story, line)
+
+    def _is_busy(self, day: date) -> bool:
+        """Whether any job has anything to do; on six days of seven just another look at the provider is nothing."""
+        planned = 0
+        with self.house.engine.connect() as connection:
+            for spec in self._specs:
+                plan = spec.planner(connection, PlanRequest(day, day, self._at(day, NIGHT)))
+                only_looks = spec.name == "follow_payments" and day.toordinal() % 7
+                planned += sum(not (only_looks and item.key == follow_payments.EVENTS) for item in plan.items)
+            connection.rollback()
+        self.asked += 1
+        return planned > 0
+
+    def _night(self, day: date) -> None:
+        """The daily jobs at their hours, as the timetable plans them, and what they cause."""
         for spec in self._daily:
             self._go_to(day, spec.daily_at or NIGHT)
-            if spec.name == "renew":
+            if spec is self._daily[0]:
                 self._tell_time()
             planned = self._plan(spec, day)
             if planned is not None and planned.items:
                 self._tell_time()
                 self.house.drain()
         self._go_to(day, NIGHT)
-        # on a day that no story speaks of, whatever is still under way can wait for the next
-        self._settle(MINUTES_MAX if due else 1)
-        for story, line in night:
-            self._check(story, line, {})
-        for story, line in sorted(late, key=lambda one: one[1].at):
-            self._act(story, line)
+        self._settle(looks=MINUTES_MAX)
 
     def _plan(self, spec: JobSpec, day: date) -> PlannedRun | None:
         """The run that the timetable makes at this hour."""
@@ -133,8 +153,11 @@ class Year:
 
     def _go_to(self, day: date, at: time) -> None:
         """Never back: an act of another story may have taken its minutes."""
-        to = datetime.combine(day, at, PRAGUE).astimezone(UTC)
-        self.house.clock.instant = max(to, self.house.clock.instant)
+        self.house.clock.instant = max(self._at(day, at), self.house.clock.instant)
+
+    @staticmethod
+    def _at(day: date, at: time) -> datetime:
+        return datetime.combine(day, at, PRAGUE).astimezone(UTC)
 
     def _tell_time(self) -> None:
         """Set the clocks of provider and store to that of the house, before either is asked to do something."""
@@ -158,21 +181,23 @@ class Year:
             refused = refusal.code
         except Exception as error:  # noqa: BLE001 - it belongs to this story, and the others go on
             refused = f"{type(error).__name__}: {error}"
-        self._settle(MINUTES_MAX)
+        # what the desk does is done when its items are; only what others did has to be looked for
+        self._settle(looks=MINUTES_MAX if is_outside(line.act) else 0)
         self._check(story, line, {"refused": refused, "order": life.came_to})
 
-    def _settle(self, minutes: int) -> None:
-        """Do what is ready, and let minutes pass while something comes of them."""
+    def _settle(self, *, looks: int) -> None:
+        """Do what is ready, and let minutes pass as long as they bring more than another look at the provider."""
         house = self.house
         self._journal = None
         self._tell_time()
         house.drain()
-        specs = self._specs
-        for _ in range(minutes):
-            if not runs.look_for_work(house.engine, specs, house.clock, item_size_max=100):
-                return
+        for _ in range(looks):
+            del house.ran[:]
+            runs.look_for_work(house.engine, self._minutely, house.clock, item_size_max=100)
             house.drain()
             house.clock.instant += timedelta(minutes=1)
+            if set(house.ran) <= {"follow_payments"}:
+                return
             self._tell_time()
 
     def _check(self, story: Story, line: Line, told: Mapping[str, str]) -> None:
