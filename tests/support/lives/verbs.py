@@ -133,11 +133,11 @@ def _details(life: Life, company: str) -> None:
     change_billing_details(life.house.runtime, life.customer, details, request_id=life.request_id)
 
 
-@verb(r"(?:adds|changes to) (?P<what>visa|mastercard|paypal|amex)")
+@verb(r"(?:adds|changes to) (?P<what>visa|mastercard|paypal|amex|empty visa)")
 def _add_method(life: Life, said: Mapping[str, str]) -> None:
     house, what = life.house, said["what"]
     setup = set_up_method(house.runtime, life.customer, request_id=life.request_id).setup
-    card = what if what == "paypal" else f"pm_card_{what}"
+    card = {"paypal": "paypal", "empty visa": "pm_card_chargeCustomerFail"}.get(what, f"pm_card_{what}")
     life.method = house.emulator.finish_setup(setup, card=card, api_key=API_KEY)
     attach_method(house.runtime, life.customer, life.method, request_id=life.request_id)
 
