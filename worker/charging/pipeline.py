@@ -6,6 +6,7 @@ priced, what has no PaymentIntent gets one, and a confirmation without an answer
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row
@@ -76,7 +77,7 @@ def _micro_batch(runtime: Runtime, lease: Lease, ids: Sequence[int]) -> Counter[
     answers = runtime.payments.confirm(
         [ConfirmRequest(key=f"attempt-{row.uid}", intent=row.provider_intent, parameters=row.request) for row in begun]
     )
-    verdicts = [of_confirmation(row.id, answer) for row, answer in zip(begun, answers, strict=True)]
+    verdicts = [of_confirmation(row.id, _with_ours(row, answer)) for row, answer in zip(begun, answers, strict=True)]
     verdicts = _read_moved_on(runtime, verdicts, {row.id: row.provider_intent for row in begun})
     verdicts += [_nothing_to_pay(i) for i in _free_of_charge(runtime, lease, ids)]
     verdicts += [_no_method(i) for i in methodless]
@@ -114,6 +115,11 @@ def _create(
         else:
             counts["not_created"] += 1
     return created, refused
+
+
+def _with_ours(row: Row[Any], answer: Answer) -> Answer:
+    """The answer without the name of the method that we sent: there is nothing to learn of it after it has paid."""
+    return replace(answer, method=None) if answer.method == row.request["payment_method"] else answer
 
 
 def _creation_key(row: Row[Any]) -> str:
