@@ -95,7 +95,7 @@ def die_everywhere(house: House, scene: Scene, check: Check, *, again: bool = Fa
     settle_down(house)
     for name, door in died.items():
         check_after(house, check, name, door)
-    hold(house)
+    hold(house, but=["renewal_missed"])  # some of them wait for days without their nights
 
 
 def check_after(house: House, check: Check, name: str, door: str) -> None:

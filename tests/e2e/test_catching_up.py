@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.e2e.conftest import MakeStage
-from tests.support.nights import books, number, rows, until
+from tests.support.nights import books, broken_rules, number, rows, until
 from worker.sandbox.crowd import gather
 from worker.sandbox.processes import end
 from worker.sandbox.stage import Stage
@@ -79,6 +79,7 @@ def test_five_days_off_are_caught_up_oldest_first(make_stage: MakeStage) -> None
 def _demand_rules(stage: Stage, back: date) -> None:
     held = books(stage)
     assert held.equal, held.differences
+    assert broken_rules(stage) == []
     twice = "SELECT count(*) FROM (SELECT 1 FROM attempts GROUP BY charge_id, sent_on HAVING count(*) > 1) t"
     assert number(stage, twice) == 0, "R8b: no two tries of one charge on one real day"
     assert number(stage, "SELECT count(*) FROM attempts WHERE sent_on NOT IN ('2026-09-07', '2026-09-12')") == 0

@@ -11,6 +11,7 @@ import pytest
 from tests.support.nights import until
 from tests.support.workers import children, lives
 from worker.sandbox.processes import CHECKOUT
+from worker.store.audit import INVARIANTS
 
 
 def _demo(folder: Path, *, days: int) -> "subprocess.Popen[str]":
@@ -40,6 +41,7 @@ def test_three_nights_end_with_equal_books_and_paper_to_open(tmp_path: Path) -> 
     assert demo.returncode == 0, said
     assert "books = journal" in said
     assert "DIFFERENT" not in said
+    assert f"audit: {len(INVARIANTS)} invariants, nothing broken" in said
     assert list((tmp_path / "demo" / "mails").glob("*.eml"))
     invoices = list((tmp_path / "demo" / "invoices").glob("*.pdf"))
     assert invoices

@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from tests.e2e.conftest import MakeStage
-from tests.support.nights import books, due_day, number, plan, rows, succeeded, until, until_quiet
+from tests.support.nights import books, broken_rules, due_day, number, plan, rows, succeeded, until, until_quiet
 from worker.sandbox.crowd import SUM_MINOR, gather
 from worker.sandbox.servers import PrivateRedis
 from worker.sandbox.stage import Stage
@@ -41,6 +41,7 @@ def _begin(make_stage: MakeStage, renewals: int, **how: object) -> Stage:
 def _demand_whole_day(stage: Stage, renewals: int) -> None:
     held = books(stage)
     assert held.equal, held.differences
+    assert broken_rules(stage) == []
     assert [(of.our_count, of.our_minor) for of in held.currencies] == [(renewals, renewals * SUM_MINOR)]
     assert len({charge["metadata"]["account"] for charge in stage.emulator.journal()}) == renewals
     assert number(stage, "SELECT count(*) FROM work_items WHERE state = 'dead'") == 0

@@ -11,6 +11,7 @@ from tests.support.sources import CHECKOUT, Source, python_sources
 from worker import errors, jobs
 from worker.job import Job
 from worker.ops import doctor, stuck
+from worker.store.audit import INVARIANTS
 
 _RUNBOOK = (CHECKOUT / "docs/runbook.md").read_text(encoding="utf-8")
 _PAGES = dict(re.findall(r"^## (.+)\n((?:(?!##? ).*\n)*)", _RUNBOOK, re.MULTILINE))
@@ -72,6 +73,11 @@ def test_every_finding_of_the_doctor_has_its_page() -> None:
 
 def test_whatever_is_stuck_has_its_page() -> None:
     assert {stuck.HELD_PAGE, stuck.DISPUTE_PAGE, "dead", *_ANSWERS_MISSING} - set(_PAGES) == set()
+
+
+def test_every_invariant_has_its_page_and_every_page_its_invariant() -> None:
+    pages = [name for name in _PAGES if name.startswith("audit: ")]
+    assert pages == [one.page for one in INVARIANTS.values()]
 
 
 @pytest.mark.parametrize("job", jobs.load().values(), ids=lambda job: job.name)

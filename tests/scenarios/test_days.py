@@ -1,12 +1,10 @@
 """Whole days of all jobs: a day run twice, days that were missed, and two months of mixed customers."""
 
 from datetime import date, timedelta
-from typing import Any
 
-from sqlalchemy import Engine
-
-from tests.support.builders import Subscriber, rows
+from tests.support.builders import Subscriber
 from tests.support.house import API_KEY, House
+from tests.support.snapshot import everything
 from tests.support.stories import (
     attempts_of,
     charge_of,
@@ -27,20 +25,6 @@ from worker import jobs
 from worker.queue import runs
 
 DAYS = timedelta(days=1)
-MAY_CHANGE = {"runs", "work_items", "audit_log", "heartbeats", "provider_cursors"}
-"""The first three by the promise; the cursor is where reading goes on and says nothing of anybody."""
-DAY_TWICE = ("work_item_id", "check_after")
-"""Who holds a row, and when the provider is asked again: neither is a fact of the business."""
-
-
-def everything(engine: Engine) -> dict[str, list[dict[str, Any]]]:
-    """All rows of all tables that a day run twice may not change."""
-    names = rows(engine, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
-    found = {}
-    for name in (row["tablename"] for row in names if row["tablename"] not in MAY_CHANGE):
-        content = rows(engine, f"SELECT to_jsonb(t) AS row FROM {name} t ORDER BY to_jsonb(t)::text")  # noqa: S608 - the catalogue's names
-        found[name] = [{k: v for k, v in each["row"].items() if k not in DAY_TWICE} for each in content]
-    return found
 
 
 def test_a_day_run_twice_changes_nothing_but_runs_items_and_audit(house: House) -> None:

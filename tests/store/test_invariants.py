@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from tests.support.builders import NOON, Subscriber, catalogue, credit, insert, subscriber, update
 from tests.support.invariants import RULES, broken
-from tests.support.work import charge, invoice, notice
+from tests.support.work import charge, notice, printed_invoice
 
 WRONG = {
     "term": "a subscription does not stand where its last term does",
@@ -52,7 +52,7 @@ def spoil(engine: Engine, of: Subscriber, how: str) -> None:
 def _spoil_charge(engine: Engine, of: Subscriber, how: str, purse: dict[str, Any]) -> None:
     number = charge(engine, of, state="cancelled" if how == "kept" else "succeeded")
     if how in {"gap", "entries"}:
-        invoice(engine, number, of)
+        printed_invoice(engine, number, of)
     if how == "gap":
         with engine.begin() as connection:
             connection.exec_driver_sql("UPDATE terms SET starts_on = starts_on + 1 WHERE charge_id IS NOT NULL")
@@ -64,7 +64,7 @@ def _spoil_charge(engine: Engine, of: Subscriber, how: str, purse: dict[str, Any
 def test_a_store_as_it_should_be_breaks_no_rule(engine: Engine) -> None:
     catalogue(engine)
     of = subscriber(engine, ends_on=NOON.date(), credit_minor=700)
-    invoice(engine, charge(engine, of, state="succeeded"), of)
+    printed_invoice(engine, charge(engine, of, state="succeeded"), of)
     assert broken(engine) == []
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from sqlalchemy import text
 
+from tests.support.invariants import AT_ONCE, broken
 from worker import jobs
+from worker.jobs.audit import as_of
 from worker.queue import runs
 from worker.queue.plans import PlanRequest
 from worker.queue.runs import PlannedRun
@@ -67,6 +69,11 @@ def until_quiet(stage: Stage, *, limit_s: float) -> float:
 def books(stage: Stage) -> Books:
     """Our books against the provider's journal."""
     return compare(stage.runtime.engine, stage.emulator.journal(), stage.emulator.journal_refunds())
+
+
+def broken_rules(stage: Stage) -> list[str]:
+    """What the product's own audit finds, when nothing is left to do."""
+    return broken(stage.runtime.engine, as_of=as_of(stage.runtime, grace=AT_ONCE))
 
 
 def succeeded(stage: Stage) -> int:

@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from tests.support.builders import NOON, Subscriber, insert, rows, size, update
 
@@ -159,6 +159,21 @@ def invoice(
         snapshot={},
         snapshot_sha256="0" * 64,
     )
+
+
+def printed_invoice(engine: Engine, charge_id: int, of: Subscriber, *, sequence: int = 1) -> int:
+    """An invoice of a charge that has succeeded, with its pages and the mail that brought it."""
+    number = invoice(engine, charge_id, of, sequence=sequence)
+    with engine.begin() as connection:
+        connection.execute(
+            text("""
+                INSERT INTO invoice_documents (invoice_id, edition, template_version, pdf, pdf_sha256)
+                VALUES (:invoice, 1, 1, '%PDF', '0')
+            """),
+            {"invoice": number},
+        )
+    mail(engine, of.account_id, kind="invoice_issued", subject_key=f"invoice:{number}", state="sent", invoice_id=number)
+    return number
 
 
 def mail(

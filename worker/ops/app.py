@@ -8,6 +8,7 @@ import typer
 from worker import telemetry
 from worker.ops import (
     accounts,
+    audit,
     catalogue,
     customers,
     db,
@@ -43,6 +44,7 @@ app.command("requeue")(stuck.requeue)
 app.command("explain")(explain.explain)
 app.command("account")(accounts.account)
 app.command("doctor")(doctor.doctor)
+app.command("audit")(audit.audit)
 app.command("import")(customers.import_)
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(invoices.app, name="invoice")

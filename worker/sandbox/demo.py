@@ -1,7 +1,7 @@
 """The demo: a month of nights on real parts, and our books held against the provider's journal at its end.
 
 `make demo`, or `python -m worker.sandbox.demo [--days 31]`. Exit code 0 when the books are equal, 1 on any
-difference, 130 after Ctrl-C. Afterwards `var/demo/` holds the mails, the invoices and the logs.
+difference or broken invariant, 130 after Ctrl-C. Afterwards `var/demo/` holds the mails, the invoices and the logs.
 """
 
 import argparse
@@ -15,8 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import text
 
+from worker import boundary
 from worker.clock import SystemClock, monotonic_s, sleep_s
 from worker.errors import OdnowaError
+from worker.jobs.audit import as_of
 from worker.ops.importing.catalogue_file import load_catalogue_file
 from worker.ops.importing.customers import import_customers
 from worker.ops.running import Ending, follow, start_run
@@ -24,6 +26,7 @@ from worker.sandbox import demo_report, sample
 from worker.sandbox.books import compare
 from worker.sandbox.processes import CHECKOUT
 from worker.sandbox.stage import API_KEY, Stage
+from worker.store import audit
 
 DAYS = 31
 BY = "demo"
@@ -92,7 +95,14 @@ def _play(console: Console, folder: Path, *, days: int, started: float) -> int:
         mails = len(list(stage.mails.glob("*.eml")))
         console.print(demo_report.books_table(books))
         console.print(demo_report.left_behind(folder, invoices=invoices, mails=mails))
-        return demo_report.verdict(console, books, stage.runtime.engine, seconds=monotonic_s() - started)
+        audited = _audit(stage)
+        return demo_report.verdict(console, books, audited, stage.runtime.engine, seconds=monotonic_s() - started)
+
+
+def _audit(stage: Stage) -> list[audit.Finding]:
+    """All that must hold over the whole store; nothing is left to do, so nothing needs its grace."""
+    with boundary.transaction(stage.runtime.engine, "demo.audit") as connection:
+        return audit.look(connection, as_of(stage.runtime, grace=timedelta(0)))
 
 
 def _fill(stage: Stage, go_live_on: date) -> None:

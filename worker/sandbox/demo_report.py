@@ -1,5 +1,6 @@
 """What the demo shows: one row a day, the books of both sides, and the verdict."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ from rich.text import Text
 from sqlalchemy import Engine, text
 
 from worker.sandbox.books import Books
+from worker.store.audit import Finding
 
 _TOTALS = text("""
     SELECT (SELECT coalesce(sum((planned ->> 'due')::integer), 0) FROM runs WHERE job = 'renew') AS due,
@@ -110,7 +112,16 @@ def left_behind(folder: Path, *, invoices: int, mails: int) -> str:
     return f"{mails:,} mails in {shown}/mails (.eml), {invoices:,} invoices in {shown}/invoices (.pdf)\n"
 
 
-def verdict(console: Console, books: Books, engine: Engine, *, seconds: float) -> int:
+def _audit_line(console: Console, audited: Sequence[Finding]) -> bool:
+    """What the product's own audit says, and whether nothing is broken."""
+    broken = [one for one in audited if one.broken]
+    for one in broken:
+        console.print(f"[red]  {one.invariant.says}: {one.total}, first {one.violations[0].what}")
+    console.print(f"audit: {len(audited)} invariants, {len(broken) or 'nothing'} broken")
+    return not broken
+
+
+def verdict(console: Console, books: Books, audited: Sequence[Finding], engine: Engine, *, seconds: float) -> int:
     """The last lines, and the exit code."""
     with engine.connect() as connection:
         left = dict(connection.execute(_LEFT).mappings().one())
@@ -119,8 +130,9 @@ def verdict(console: Console, books: Books, engine: Engine, *, seconds: float) -
     stuck = {name.replace("_", " "): count for name, count in left.items() if count}
     for name, count in stuck.items():
         console.print(f"[red]  {count} {name} at the end")
-    if books.differences or stuck:
-        console.print("[bold red]books ≠ journal" if books.differences else "[bold red]something is stuck")
+    sound = _audit_line(console, audited)
+    if books.differences or stuck or not sound:
+        console.print("[bold red]books ≠ journal" if books.differences else "[bold red]something is stuck or broken")
         return 1
     charges = sum(of.our_count for of in books.currencies)
     console.print(

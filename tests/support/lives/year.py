@@ -22,12 +22,13 @@ from worker.errors import ActRefusedError
 from worker.jobs import follow_payments
 from worker.ops import stuck
 from worker.queue import runs
-from worker.queue.plans import JobSpec, PlanRequest, Trigger
+from worker.queue.plans import JobSpec, PlannedItem, PlanRequest, Trigger
 from worker.queue.runs import PlannedRun
 
 NIGHT = time(8, 30)
 """By then every daily job is due."""
 MINUTES_MAX = 3
+AUDIT = "audit"
 """Minutes that pass after a night or an act; what is still open then waits for its customer."""
 
 # The store's own clock follows that of the house, so that what happened is told in the order in which it happened;
@@ -121,13 +122,12 @@ class Year:
             self._act(story, line)
 
     def _is_busy(self, day: date) -> bool:
-        """Whether any job has anything to do; on six days of seven just another look at the provider is nothing."""
+        """Whether any job has anything to do; on six days of seven a mere look, at provider or books, is nothing."""
         planned = 0
         with self.house.engine.connect() as connection:
             for spec in self._specs:
                 plan = spec.planner(connection, PlanRequest(day, day, self._at(day, NIGHT)))
-                only_looks = spec.name == "follow_payments" and day.toordinal() % 7
-                planned += sum(not (only_looks and item.key == follow_payments.EVENTS) for item in plan.items)
+                planned += sum(_looks_today(day) or not _is_look(spec, item) for item in plan.items)
             connection.rollback()
         self.asked += 1
         return planned > 0
@@ -135,6 +135,8 @@ class Year:
     def _night(self, day: date) -> None:
         """The daily jobs at their hours, as the timetable plans them, and what they cause."""
         for spec in self._daily:
+            if spec.name == AUDIT and not _looks_today(day):
+                continue
             self._go_to(day, spec.daily_at or NIGHT)
             if spec is self._daily[0]:
                 self._tell_time()
@@ -223,6 +225,16 @@ class Year:
         """The last day: nothing happened since each story's last line that it does not tell."""
         for story in stories:
             self._check(story, Line(0, self.last_day, NIGHT, "(the end)", {}), {})
+
+
+def _looks_today(day: date) -> bool:
+    """Once a week; that no day needs it is what the stories show."""
+    return day.toordinal() % 7 == 0
+
+
+def _is_look(spec: JobSpec, item: PlannedItem) -> bool:
+    """An item that is there every day, whatever happened."""
+    return spec.name == AUDIT or item.key == follow_payments.EVENTS
 
 
 def _journal(house: House) -> Journal:

@@ -1,0 +1,70 @@
+"""The product audits itself: all that must hold over the whole store is asked once a day, after the morning's jobs.
+
+It looks at the store as it stands, so a date that is caught up has nothing to ask: only today's run has an item. It
+reads, and writes nothing but what it found: counts by invariant in its item's result and, when something is broken,
+one row of the audit log per run and a warning in the log. Twice is harmless: it changes nothing that it looks at.
+
+Measured: 10,000 subscribers with 12 paid terms each take 1.2 s, 3.0 to 3.7 s on busy cores (`bench/README.md`). Each
+invariant is one statement under the statement timeout and lists a bounded number of rows, so a run is bounded too.
+"""
+
+from collections.abc import Mapping
+from datetime import time, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from worker import boundary
+from worker.clock import monotonic_s
+from worker.job import job
+from worker.queue.items import Lease, fence
+from worker.queue.plans import Plan, PlannedItem, Planner, PlanRequest
+from worker.runtime import Runtime
+from worker.store import audit as invariants
+
+log = structlog.get_logger("audit")
+
+GRACE = timedelta(hours=1)
+"""How long paper may take to follow money: what was paid a moment ago is no violation."""
+
+
+def as_of(runtime: Runtime, *, grace: timedelta = GRACE) -> invariants.AsOf:
+    """The store now, under this house's settings."""
+    return invariants.AsOf(
+        now=runtime.clock.now(),
+        today=runtime.clock.today(),
+        grace=grace,
+        notice_days=max(runtime.policy.reminder_days),
+        start_year=runtime.invoice_start_year,
+        invoice_start=runtime.invoice_sequence_start,
+        credit_note_start=runtime.credit_note_sequence_start,
+    )
+
+
+def planner(runtime: Runtime) -> Planner:
+    """One item for today; none for a date that is caught up, since it would ask the same."""
+    del runtime
+
+    def plan(connection: Connection, request: PlanRequest) -> Plan:
+        del connection
+        if request.business_date < request.today:
+            return Plan([], {"invariants": 0})
+        return Plan([PlannedItem(key="audit", ids=())], {"invariants": len(invariants.INVARIANTS)})
+
+    return plan
+
+
+@job(planner=planner, daily_at=time(10, 0))
+def audit(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
+    """Ask all invariants; say loudly what is broken."""
+    began = monotonic_s()
+    with boundary.transaction(runtime.engine, "audit.look") as connection:
+        found = invariants.look(connection, as_of(runtime))
+    broken = [one for one in found if one.broken]
+    counts = {one.invariant.name: one.total for one in broken}
+    if broken:
+        with boundary.transaction(runtime.engine, "audit.write") as connection:
+            fence(connection, lease)
+            invariants.write_broken(connection, broken, run_id=lease.run_id)
+        log.warning("audit_broken", violations=counts, seconds=round(monotonic_s() - began, 3))
+    return {"invariants": len(found), "broken": len(broken), **counts}
