@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     stripe_api_base: str = "https://api.stripe.com"
     stripe_timeout_s: float = Field(default=10, gt=0, le=60)
     stripe_calls_per_second: float = Field(
-        default=24.5, gt=0, description="per endpoint, all workers together; below the 25 allowed, for jitter"
+        default=23.8, gt=0, description="per endpoint, all workers together; below the 25 allowed, for jitter"
     )
     stripe_connections: int = Field(default=24, ge=1, description="calls at once per process; one second of them")
     stripe_paced: bool = Field(default=True, description="off only for a provider without limits, as in the bench")

@@ -31,7 +31,7 @@ def _alive(stage: Stage) -> bool:
     return number(stage, "SELECT count(*) FROM heartbeats WHERE kind = 'worker'") >= 2
 
 
-def _demand_no_429(stage: Stage, endpoints: dict[str, dict[str, int]]) -> dict[str, int]:
+def _demand_no_429(stage: Stage, endpoints: dict[str, dict[str, int]]) -> None:
     busiest = {name: of["busiest_second"] for name, of in endpoints.items() if of["requests"]}
     assert {name: of["limited"] for name, of in endpoints.items() if of["limited"]} == {}, endpoints
     assert max(busiest.values()) <= PER_SECOND + 1, (
@@ -39,7 +39,6 @@ def _demand_no_429(stage: Stage, endpoints: dict[str, dict[str, int]]) -> dict[s
     )
     held = books(stage)
     assert held.equal, held.differences
-    return busiest
 
 
 @pytest.mark.timeout(90)
@@ -52,8 +51,9 @@ def test_a_small_day_at_the_limit_meets_no_429(make_stage: MakeStage) -> None:
 @pytest.mark.timeout(200)
 def test_a_day_of_1000_at_the_limit_takes_little_longer_than_it_must(make_stage: MakeStage) -> None:
     stage, took, statistics = _paced_day(make_stage, renewals=1000, limit_s=90)
-    busiest = _demand_no_429(stage, statistics)
+    busiest = {name: of["busiest_second"] for name, of in statistics.items() if of["requests"]}
     print(  # noqa: T201 - the figure is what one runs this for
         f"1,000 renewals in {took:.1f} s, {took / (1000 / PER_SECOND):.3f} of the limit's time; busiest {busiest}"
     )
+    _demand_no_429(stage, statistics)
     assert took < 1.15 * 1000 / PER_SECOND

@@ -17,7 +17,7 @@ from worker.gateways.pacing import Pacer, Unpaced
 from worker.sandbox.servers import PrivateRedis
 
 LIMIT = 25
-PER_SECOND = 24.5
+PER_SECOND = 23.8
 INTERVAL = 1 / PER_SECOND
 PROCESSES, THREADS, BATCHES = 2, 3, 8
 

@@ -23,7 +23,7 @@ redis.call('SET', KEYS[1], string.format('%d', first + ARGV[1] * ARGV[2]), 'PX',
 return {now, first}
 """
 
-LATE_S = 0.04
+LATE_S = 0.07
 """A call later than this has lost its slot and takes a new one, so that a stalled process never sends a burst."""
 
 
