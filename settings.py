@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     seller_email: str = "support@odnowa.example"
     seller_web: str = "odnowa.example"
     seller_vat: Literal["not_registered", "registered"] = "not_registered"
+    seller_vat_number: str = Field(default="", description="with its country; of a registered seller")
     seller_timezone: str = "Europe/Prague"
     invoice_prefix: str = Field(default="", max_length=8)
     credit_note_prefix: str = Field(default="D", max_length=8, description="of the credit notes; never the invoices'")

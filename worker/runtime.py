@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Engine
+from stdnum.eu import vat as vat_numbers
 
 from settings import Settings
 from worker.billing.policy import Policy
 from worker.billing.vat import Rates, Seller, SellerVat
+from worker.billing.vat_area import MEMBER_STATES
+from worker.billing.vat_rates import STANDARD_RATES
 from worker.broker import RedisBell, make_broker, redis_client
 from worker.clock import Clock, ShiftedClock, SystemClock
 from worker.errors import SettingsError
@@ -44,6 +47,7 @@ class SellerDetails:
     register_entry: str
     email: str
     web: str
+    vat_number: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +178,23 @@ def make_database(settings: Settings, *, name: str = "odnowa") -> Engine:
     )
 
 
+def _check_seller(settings: Settings) -> None:
+    """A registered seller sits in the EU and has a VAT number there; its checksum is tested, VIES is not asked."""
+    registered = settings.seller_vat == SellerVat.REGISTERED.value
+    if registered and settings.seller_country not in MEMBER_STATES:
+        raise SettingsError(f"SELLER_VAT=registered has rules for the EU only, not for {settings.seller_country}")
+    prefix = "EL" if settings.seller_country == "GR" else settings.seller_country
+    number = settings.seller_vat_number
+    if registered and not (number.startswith(prefix) and vat_numbers.is_valid(number)):
+        raise SettingsError(f"SELLER_VAT_NUMBER must be the seller's own VAT number, beginning with {prefix}")
+
+
 def make_runtime(settings: Settings) -> Runtime:
     """All parts, connected to nothing yet. Raises SettingsError with a sentence that names the variable."""
     signing_key = settings.link_signing_key.get_secret_value()
     if len(signing_key) < SIGNING_KEY_MIN:
         raise SettingsError(f"LINK_SIGNING_KEY needs at least {SIGNING_KEY_MIN} characters; it signs links in mails")
-    if settings.seller_vat == "registered":
-        raise SettingsError("SELLER_VAT=registered: VAT rules are not installed in this version")
+    _check_seller(settings)
     if settings.credit_note_prefix == settings.invoice_prefix:
         raise SettingsError("CREDIT_NOTE_PREFIX is that of the invoices, so numbers would repeat, for example D")
     redis_url = _need(settings.redis_url, "REDIS_URL", "redis://localhost:6379/0")
@@ -191,7 +205,7 @@ def make_runtime(settings: Settings) -> Runtime:
         mailer=lambda: make_mailer(settings),
         bell=RedisBell(make_broker(redis_url, namespace=settings.redis_namespace)),
         policy=make_policy(settings),
-        rates=Rates(()),
+        rates=STANDARD_RATES,
         seller=Seller(settings.seller_country, SellerVat(settings.seller_vat)),
         seller_details=SellerDetails(
             name=settings.seller_name,
@@ -203,6 +217,7 @@ def make_runtime(settings: Settings) -> Runtime:
             register_entry=settings.seller_register_entry,
             email=settings.seller_email,
             web=settings.seller_web,
+            vat_number=settings.seller_vat_number,
         ),
         links=Links(
             account_page_url=settings.account_page_url,

@@ -17,6 +17,7 @@ from worker.billing.vat import (
     VatDecision,
     ViesEvidence,
     decide,
+    percent_text,
 )
 from worker.errors import RuleError
 
@@ -99,3 +100,13 @@ def test_R20_rates_hold_from_their_day(country: str, on: date, percent: Fraction
 def test_R20_a_rate_is_not_negative() -> None:
     with pytest.raises(RuleError, match="negative"):
         at(Fraction(-1))
+
+
+@pytest.mark.parametrize(("rate", "text"), [(Fraction(23), "23"), (Fraction(51, 2), "25.5"), (Fraction(1, 4), "0.25")])
+def test_R20_a_rate_is_written_as_exact_decimal_text(rate: Fraction, text: str) -> None:
+    assert percent_text(rate) == text
+
+
+def test_R20_a_rate_that_no_state_has_is_not_rounded() -> None:
+    with pytest.raises(RuleError, match="more than 2 decimals"):
+        percent_text(Fraction(1, 3))

@@ -303,7 +303,7 @@ def test_a_broken_snapshot_is_refused_with_its_field() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"version": 3}, "version"),
+        ({"version": 4}, "version"),
         ({"version": None}, "version"),
         ({"kind": "receipt"}, "kind"),
         ({"currency": "GBP"}, "currency"),

@@ -13,6 +13,23 @@ VIES_VALID_DAYS = 90
 """R19b: so many days before the tax date a number may have been confirmed."""
 
 
+_PERCENT_DECIMALS_MAX = 2
+
+
+def percent_text(rate: Fraction) -> str:
+    """A rate in percent as exact decimal text: 23, 25.5.
+
+    Raises:
+        RuleError: it needs more than two decimals, and no state has such a rate.
+    """
+    for decimals in range(_PERCENT_DECIMALS_MAX + 1):
+        scaled = rate * 10**decimals
+        if scaled.denominator == 1:
+            whole, part = divmod(scaled.numerator, 10**decimals)
+            return f"{whole}.{part:0{decimals}}" if decimals else str(whole)
+    raise RuleError(f"a VAT rate of {rate} % has more than {_PERCENT_DECIMALS_MAX} decimals")
+
+
 class SellerVat(StrEnum):
     """The seller's standing at the tax office."""
 

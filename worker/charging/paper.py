@@ -5,11 +5,13 @@ Country, VAT number, VAT and sums come from there; name, address, e-mail and lan
 
 from collections.abc import Mapping
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import Row
 
 from worker.billing.catalogue import LineKind
+from worker.billing.vat import percent_text
 from worker.documents.invoice_snapshot import VERSION
 from worker.runtime import Runtime
 
@@ -43,7 +45,8 @@ def invoice_snapshot(runtime: Runtime, row: Row[Any], *, today: date, number: st
             "paid_minor": row.amount_minor,
             "due_minor": 0,
         },
-        "vat": {name: frozen["vat"][name] for name in ("treatment", "words", "rate")},
+        "vat": _vat(frozen["vat"]),
+        "exchange": None,
         "payment": {"method": "credit", "brand": None, "last4": None} if by_credit else _method(row),
         "note": row.note or None,
     }
@@ -82,6 +85,7 @@ def credit_note_snapshot(runtime: Runtime, row: Row[Any], *, today: date, number
             "to_invoice_minor": 0,
         },
         "vat": corrected["vat"],
+        "exchange": None,
         "payment": _method(row) if refunded_minor else {"method": "credit", "brand": None, "last4": None},
         "replaced_by": None,
         "note": None,
@@ -147,8 +151,21 @@ def _seller(runtime: Runtime) -> dict[str, object]:
         "company_id": seller.company_id,
         "register_entry": seller.register_entry,
         "vat": runtime.seller.vat.value,
+        "vat_number": seller.vat_number or None,
         "email": seller.email,
         "web": seller.web,
+    }
+
+
+def _vat(frozen: Mapping[str, Any]) -> dict[str, object]:
+    """The frozen decision with its rate as people and machines write it: 51/2 is 25.5."""
+    return {
+        "treatment": frozen["treatment"],
+        "words": frozen["words"],
+        "rate": percent_text(Fraction(frozen["rate"])),
+        "category": frozen["category"],
+        "gross_prices": False,
+        "reasons": frozen["reasons"],
     }
 
 

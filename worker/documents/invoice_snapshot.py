@@ -14,8 +14,14 @@ from worker.billing.vat import SellerVat, Treatment
 from worker.documents.typed import IsoDay, Prose, read
 from worker.errors import DocumentError
 
-VERSION: Literal[2] = 2
-"""The version that is written. Version 1 knew neither credit notes nor parts of terms; it is read for ever."""
+VERSION: Literal[3] = 3
+"""The version that is written; older ones are read for ever.
+
+Version 1 knew neither credit notes nor parts of terms, version 2 no seller who is registered for VAT.
+"""
+
+VatWord = Literal["seller_not_registered", "reverse_charge", "outside_eu_vat"]
+"""A sentence on VAT that must be printed."""
 
 CorrectionReason = Literal["change", "refund", "correction"]
 """Why a credit note exists: the unused part of a term that was changed (R15b), money back (R14b), a wrong invoice."""
@@ -34,6 +40,7 @@ class SellerBlock(TypedDict):
     vat: SellerVat
     email: str
     web: str
+    vat_number: NotRequired[str | None]
 
 
 class BuyerBlock(TypedDict):
@@ -108,12 +115,33 @@ class CreditTotalsBlock(TypedDict):
 class VatBlock(TypedDict):
     """The frozen VAT decision: treatment, keys of the sentences to print, rate in percent as decimal text.
 
-    That of a credit note is the decision of the invoice that it corrects (R15b).
+    `category` is the letter of EN 16931. With `gross_prices` the unit prices of the lines contain the VAT, their net
+    sums never do. `reasons` are not printed: they tell an operator why. That of a credit note is the decision of the
+    invoice that it corrects (R15b).
     """
 
     treatment: Treatment
-    words: list[Literal["seller_not_registered"]]
+    words: list[VatWord]
     rate: str
+    category: NotRequired[Literal["S", "AE", "O"]]
+    gross_prices: NotRequired[bool]
+    reasons: NotRequired[list[str]]
+
+
+class ExchangeBlock(TypedDict):
+    """The sums in the currency of the seller's tax office: `per` units of the invoice's currency cost `rate` of it.
+
+    `rate` is decimal text, as published; a credit note has that of the invoice that it corrects.
+    """
+
+    currency: str
+    rate: str
+    per: int
+    source: str
+    published_on: IsoDay
+    net_minor: int
+    vat_minor: int
+    gross_minor: int
 
 
 class PaymentBlock(TypedDict):
@@ -137,7 +165,7 @@ class InvoiceReference(TypedDict):
 class InvoiceSnapshot(TypedDict):
     """Everything that an invoice prints. `locale` decides the language, `note` is the customer's (R17)."""
 
-    version: Literal[1, 2]
+    version: Literal[1, 2, 3]
     kind: Literal["invoice"]
     number: str
     locale: str
@@ -151,6 +179,7 @@ class InvoiceSnapshot(TypedDict):
     lines: list[LineBlock]
     totals: TotalsBlock
     vat: VatBlock
+    exchange: NotRequired[ExchangeBlock | None]
     payment: PaymentBlock
     note: Prose | None
 
@@ -162,7 +191,7 @@ class CreditNoteSnapshot(TypedDict):
     to refund or of the correction. `period` and `lines` are what is given back, `corrects` the invoice that sold it.
     """
 
-    version: Literal[2]
+    version: Literal[2, 3]
     kind: Literal["credit_note"]
     number: str
     locale: str
@@ -178,6 +207,7 @@ class CreditNoteSnapshot(TypedDict):
     lines: list[LineBlock]
     totals: CreditTotalsBlock
     vat: VatBlock
+    exchange: NotRequired[ExchangeBlock | None]
     payment: PaymentBlock
     replaced_by: InvoiceReference | None
     note: Prose | None
@@ -193,7 +223,7 @@ def read_snapshot(snapshot: Mapping[str, object]) -> DocumentSnapshot:
         DocumentError: a field is missing or of another type than declared, or the sums do not agree.
     """
     version = snapshot.get("version")
-    if version not in {1, VERSION}:
+    if version not in {1, 2, VERSION}:
         raise DocumentError(f"this version prints snapshots up to version {VERSION}, not {version!r}")
     if snapshot.get("kind") == "credit_note":
         note = cast("CreditNoteSnapshot", read(CreditNoteSnapshot, snapshot, where="credit_note"))
@@ -216,7 +246,8 @@ def _common_faults(document: DocumentSnapshot) -> dict[str, bool]:
     return {
         "the lines are not the net sum": net_minor != totals["net_minor"],
         "net and VAT are not the gross sum": totals["net_minor"] + totals["vat_minor"] != totals["gross_minor"],
-        "a seller who is not registered charges no VAT": totals["vat_minor"] != 0,
+        "a seller who is not registered charges no VAT": document["vat"]["treatment"] is Treatment.NOT_REGISTERED
+        and totals["vat_minor"] != 0,
         "the period is empty": period["starts_on"] >= period["ends_on"],
         "a line counts days that its term does not have": not all(map(_has_its_days, document["lines"])),
         "a line is more than its quantity times its price": not all(map(_is_within_price, document["lines"])),
