@@ -35,6 +35,14 @@ class Settings(BaseSettings):
     stripe_connections: int = Field(default=24, ge=1, description="calls at once per process; one second of them")
     stripe_paced: bool = Field(default=True, description="off only for a provider without limits, as in the bench")
 
+    # The register of VAT numbers, asked by a registered seller only
+    vies_base_url: str = "https://ec.europa.eu/taxation_customs/vies/rest-api"
+    vies_page_url: str = Field(
+        default="https://ec.europa.eu/taxation_customs/vies", description="where people look a number up"
+    )
+    vies_timeout_s: float = Field(default=20, gt=0, le=60, description="states take up to 16 seconds")
+    vies_calls_per_second: float = Field(default=1, gt=0, description="per country, all workers together")
+
     # Mail
     smtp_host: str = "127.0.0.1"
     smtp_port: int = Field(default=25, ge=1, le=65535)
@@ -86,6 +94,7 @@ class Settings(BaseSettings):
     rule_quote_minutes: int = Field(default=15, ge=1, description="how long a quote may be confirmed")
     rule_order_hours: int = Field(default=24, ge=1, le=168, description="how long an order may be paid")
     rule_agents_max: int = Field(default=10_000, ge=1, description="the most agents of one subscription")
+    rule_vies_valid_days: int = Field(default=90, ge=1, description="how old a VAT number's confirmation may be")
     rule_catch_up_days: int = Field(default=31, ge=0)
     rule_replay_limit_hours: int = Field(default=23, ge=1, le=23)
 

@@ -18,6 +18,7 @@ from worker.errors import SettingsError
 from worker.gateways.pacing import Pacer, Unpaced
 from worker.gateways.smtp import SmtpMailer
 from worker.gateways.stripe import StripeGateway
+from worker.gateways.vies import Vies
 from worker.store.engine import make_engine
 from worker.store.migrations import check_migrated
 
@@ -32,6 +33,7 @@ class Links:
     payment_page_url: str
     signing_key: str
     valid_days: int
+    vies_page_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Runtime:
     clock: Clock
     engine: Engine
     payments: StripeGateway
+    vies: Vies
     mailer: Callable[[], SmtpMailer]
     bell: RedisBell
     policy: Policy
@@ -130,6 +133,7 @@ def make_policy(settings: Settings) -> Policy:
         quote_minutes=settings.rule_quote_minutes,
         order_hours=settings.rule_order_hours,
         agents_max=settings.rule_agents_max,
+        vies_valid_days=settings.rule_vies_valid_days,
     )
 
 
@@ -153,6 +157,23 @@ def make_payments(settings: Settings) -> StripeGateway:
         timeout_s=settings.stripe_timeout_s,
         connections=settings.stripe_connections,
         pacer=pacer,
+    )
+
+
+def make_vies(settings: Settings, clock: Clock) -> Vies:
+    """The register of VAT numbers, asked in the seller's own name and paced together with all other workers."""
+    redis_url = _need(settings.redis_url, "REDIS_URL", "redis://localhost:6379/0")
+    return Vies(
+        settings.vies_base_url,
+        requester=settings.seller_vat_number or None,
+        timeout_s=settings.vies_timeout_s,
+        pacer=Pacer(
+            redis_client(redis_url),
+            settings.vies_calls_per_second,
+            sharers=settings.worker_machines * settings.worker_processes,
+            namespace=settings.redis_namespace,
+        ),
+        clock=clock,
     )
 
 
@@ -202,6 +223,7 @@ def make_runtime(settings: Settings) -> Runtime:
         clock=make_clock(settings),
         engine=make_database(settings),
         payments=make_payments(settings),
+        vies=make_vies(settings, make_clock(settings)),
         mailer=lambda: make_mailer(settings),
         bell=RedisBell(make_broker(redis_url, namespace=settings.redis_namespace)),
         policy=make_policy(settings),
@@ -224,6 +246,7 @@ def make_runtime(settings: Settings) -> Runtime:
             payment_page_url=settings.payment_page_url,
             signing_key=signing_key,
             valid_days=settings.link_valid_days,
+            vies_page_url=settings.vies_page_url,
         ),
         mail=MailSettings(settings.mail_from, settings.mail_reply_to, settings.mail_attempts_max),
         limits=Limits(

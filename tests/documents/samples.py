@@ -120,6 +120,13 @@ MAILS: dict[str, dict[str, Any]] = {
         "ends_on": "2026-12-22",
         "account_url": ACCOUNT_URL,
     },
+    "reactivated": {"company": COMPANY, "package": "pro", "ends_on": "2026-12-22", "account_url": ACCOUNT_URL},
+    "vat_number_not_confirmed": {
+        "company": COMPANY,
+        "vat_number": "PL5260001246",
+        "register_url": "https://register.example/look",
+        "account_url": ACCOUNT_URL,
+    },
 }
 
 # The branches of the templates that the facts above do not take.

@@ -44,7 +44,7 @@ def test_a_row_becomes_a_customer_with_a_paid_term(engine: Engine, tmp_path: Pat
     assert (account["currency"], account["locale"], account["provider_customer"]) == ("PLN", "pl", "cus_1")
     details = one(engine, "SELECT * FROM billing_details")
     assert (details["version"], details["company"]) == (1, "Kwiaciarnia Różyczka")
-    assert (details["country"], details["vat_number"]) == ("PL", "PL0000000001")
+    assert (details["country"], details["vat_number"]) == ("PL", "PL5260001246")
     method = one(engine, "SELECT * FROM payment_methods")
     assert (method["state"], method["brand"], method["last4"]) == ("in_use", "visa", "4242")
     assert (method["exp_year"], method["exp_month"]) == (2028, 9)

@@ -12,17 +12,22 @@ from settings import Settings
 from tests.support.builders import Subscriber, rows
 from tests.support.mail_sink import MailSink
 from worker import jobs
+from worker.billing.vat import Seller, SellerVat
+from worker.gateways.pacing import Unpaced
+from worker.gateways.vies import Vies
 from worker.queue import execution, items, runs
 from worker.queue.execution import LeaseKeeper
 from worker.queue.items import Lease
 from worker.queue.plans import PlanRequest
 from worker.queue.runs import PlannedRun
-from worker.runtime import Runtime, make_runtime
+from worker.runtime import Runtime, make_runtime, make_vies
 from worker.sandbox.books import Books, compare
 from worker.sandbox.emulated import Emulated
 
 PRAGUE = ZoneInfo("Europe/Prague")
 API_KEY = "sk_test_emulator"
+OWN_NUMBER = "CZ25123891"
+"""The seller's VAT number."""
 
 
 @dataclass
@@ -151,6 +156,18 @@ class House:
         ]
 
 
+def register_seller(house: House, *, vies_url: str) -> House:
+    """Make the house's seller one who is registered for VAT in Czechia."""
+    runtime = house.runtime
+    house.runtime = replace(
+        runtime,
+        seller=Seller("CZ", SellerVat.REGISTERED),
+        seller_details=replace(runtime.seller_details, vat_number=OWN_NUMBER),
+        vies=Vies(vies_url, requester=OWN_NUMBER, timeout_s=2, pacer=Unpaced(), clock=house.clock),
+    )
+    return house
+
+
 def build_house(*, engine: Engine, redis_url: str, emulator_url: str, sink: MailSink, start: datetime) -> House:
     """Wire a house over the fixtures' servers, its clocks at `start`."""
     settings = Settings(
@@ -167,6 +184,7 @@ def build_house(*, engine: Engine, redis_url: str, emulator_url: str, sink: Mail
     )
     clock = MovableClock(start)
     runtime = replace(make_runtime(settings), clock=clock)
+    runtime = replace(runtime, vies=make_vies(settings, clock))
     keeper = LeaseKeeper(runtime.engine, lease_s=settings.lease_s)
     house = House(runtime, clock, Emulated(emulator_url), sink, keeper)
     house.emulator.set_clock(start)

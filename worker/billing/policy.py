@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from worker.billing.money import Currency
 from worker.billing.refund import REFUND_DAYS
+from worker.billing.vat import VIES_VALID_DAYS
 from worker.errors import RuleError
 
 # The provider forgets an idempotency key after 24 hours and would charge again under it.
@@ -38,6 +39,7 @@ class Policy:
         once so many earlier runs show what is usual (R8d).
     quote_minutes, order_hours: how long a quote may be confirmed, and how long its order may be paid (R4).
     agents_max: the most agents of one subscription; beyond it somebody has mistyped.
+    vies_valid_days: how old the confirmation of a VAT number may be when VAT is decided (R19b).
 
     Raises:
         RuleError: on building one whose numbers contradict each other.
@@ -57,6 +59,7 @@ class Policy:
     quote_minutes: int = 15
     order_hours: int = 24
     agents_max: int = 10_000
+    vies_valid_days: int = VIES_VALID_DAYS
 
     def __post_init__(self) -> None:
         if not self.retry_days or self.retry_days[0] < 1 or not _ascends(self.retry_days):
@@ -71,6 +74,7 @@ class Policy:
             "quote_minutes",
             "order_hours",
             "agents_max",
+            "vies_valid_days",
         ):
             if getattr(self, name) < 1:
                 raise RuleError(f"{name} must be at least 1: {getattr(self, name)}")

@@ -127,7 +127,26 @@ def decide_vat(runtime: Runtime, row: Row[Any], *, tax_on: date) -> vat.VatDecis
         RuleError: the sale is refused (R20).
     """
     buyer = vat.Buyer(country=row.country, postcode=row.postcode, is_business=row.vat_number is not None)
-    return vat.decide(seller=runtime.seller, buyer=buyer, evidence=None, tax_on=tax_on, rates=runtime.rates)
+    return vat.decide(
+        seller=runtime.seller,
+        buyer=buyer,
+        evidence=evidence_of(row),
+        tax_on=tax_on,
+        rates=runtime.rates,
+        vies_valid_days=runtime.policy.vies_valid_days,
+    )
+
+
+def evidence_of(row: Row[Any]) -> vat.ViesEvidence | None:
+    """What VIES said of the number that the row's account has now (R19b); None when it was never asked."""
+    if row.vat_check_id is None:
+        return None
+    return vat.ViesEvidence(
+        number=row.vat_checked_number,
+        valid={"valid": True, "invalid": False}.get(row.vat_outcome),
+        checked_on=row.vat_told_on,
+        consultation=row.vat_consultation,
+    )
 
 
 def price_row(
@@ -188,10 +207,25 @@ def frozen(
         "vat": frozen_vat(decision),
         "tax_on": today.isoformat(),
         "country": row.country,
+        "postcode": row.postcode,
         "vat_number": row.vat_number,
+        "vat_evidence": _frozen_evidence(row),
         "package": holdings.package.value,
         "interval": holdings.interval.value,
         "conversation_block": holdings.conversation_block,
+    }
+
+
+def _frozen_evidence(row: Row[Any]) -> dict[str, object] | None:
+    """Which answer of VIES the decision was made from, so that it can be made again years later (R19b)."""
+    if row.vat_check_id is None:
+        return None
+    return {
+        "check": row.vat_check_id,
+        "number": row.vat_checked_number,
+        "outcome": row.vat_outcome,
+        "checked_on": row.vat_told_on.isoformat(),
+        "consultation": row.vat_consultation,
     }
 
 

@@ -213,7 +213,11 @@ def _settled(invoice: InvoiceSnapshot, _: Gettext) -> list[tuple[str, str]]:
 
 
 def _words(document: DocumentSnapshot, _: Gettext) -> list[str]:
-    sentences = {"seller_not_registered": _("The seller is not registered for VAT.")}
+    sentences = {
+        "seller_not_registered": _("The seller is not registered for VAT."),
+        "reverse_charge": _("Reverse charge"),
+        "outside_eu_vat": _("Outside the scope of EU VAT."),
+    }
     subscription = _("Subscription: %(number)s") % {"number": document["subscription"]["external_id"]}
     return [*(sentences[key] for key in document["vat"]["words"]), subscription]
 

@@ -238,6 +238,28 @@ class TermExtended:
             raise DocumentError(f"{self.days} more days extend no term")
 
 
+@dataclass(frozen=True, slots=True)
+class Reactivated:
+    """A suspended account was paid for again (R10); `ends_on` is the first day that is not paid yet."""
+
+    kind: ClassVar[str] = "reactivated"
+    company: str
+    package: str
+    ends_on: date
+    account_url: Url
+
+
+@dataclass(frozen=True, slots=True)
+class VatNumberNotConfirmed:
+    """VIES said a plain no to the VAT number (R19); `register_url` is where to look it up."""
+
+    kind: ClassVar[str] = "vat_number_not_confirmed"
+    company: str
+    vat_number: str
+    register_url: Url
+    account_url: Url
+
+
 MailData = (
     TermEnding
     | YearlyRenewal
@@ -255,6 +277,8 @@ MailData = (
     | OrderReturned
     | IntervalChangeScheduled
     | TermExtended
+    | Reactivated
+    | VatNumberNotConfirmed
 )
 
 MAIL_KINDS: Mapping[str, type[MailData]] = MappingProxyType(
@@ -277,6 +301,8 @@ MAIL_KINDS: Mapping[str, type[MailData]] = MappingProxyType(
             OrderReturned,
             IntervalChangeScheduled,
             TermExtended,
+            Reactivated,
+            VatNumberNotConfirmed,
         )
     }
 )

@@ -41,7 +41,7 @@ def _lines(row: Any, credit: dict[str, int], entitlement: dict[str, Any]) -> lis
         ("company", row.company or ""),
         ("address", address),
         ("e-mail, language", f"{row.email}, {row.locale}"),
-        ("VAT number", row.vat_number or "none"),
+        ("VAT number", _vat_number(row)),
         ("currency", row.currency),
         ("customer at the provider", row.provider_customer or "none"),
         ("method", method_in_words(row)),
@@ -52,6 +52,12 @@ def _lines(row: Any, credit: dict[str, int], entitlement: dict[str, Any]) -> lis
     else:
         lines += _of_subscription(row)
     return [*lines, ("entitlement", show.facts(entitlement))]
+
+
+def _vat_number(row: Any) -> str:
+    if row.vat_number is None:
+        return "none"
+    return f"{row.vat_number}, {row.vat_state} in VIES" if row.vat_state else str(row.vat_number)
 
 
 def _of_subscription(row: Any) -> list[tuple[str, str]]:

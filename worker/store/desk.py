@@ -12,6 +12,7 @@ from sqlalchemy.sql import bindparam
 
 from worker.store.claims import FREE, USABLE
 from worker.store.configurations import PURSE, SCHEDULED
+from worker.store.vat_numbers import EVIDENCE, EVIDENCE_JOIN
 
 _ACCOUNT = text("SELECT id FROM accounts WHERE external_id = :name")
 _LOCK_ACCOUNT = text("SELECT id FROM accounts WHERE external_id = :name FOR NO KEY UPDATE")
@@ -48,10 +49,11 @@ _STANDING = text(f"""
            f.package, f.interval, f.agents, f.extra_conversations, f.conversation_block, f.agent_lots, f.block_lots,
            f.currency AS bought_in,
            m.id AS method_id, m.type AS method_type, m.brand, m.last4,
-           {PURSE.format(currency="a.currency")}, {SCHEDULED},
+           {PURSE.format(currency="a.currency")}, {SCHEDULED}, {EVIDENCE}, vn.state AS vat_state,
            c.state AS charge_state, c.amount_minor AS charge_minor, c.currency AS charge_currency, c.next_try_on
     FROM accounts a
     LEFT JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
+    {EVIDENCE_JOIN}
     LEFT JOIN LATERAL (
         SELECT * FROM subscriptions WHERE account_id = a.id AND status NOT IN ('pending', 'ended')
         ORDER BY (status IN ('active', 'past_due')) DESC, id DESC LIMIT 1

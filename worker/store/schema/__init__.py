@@ -12,13 +12,16 @@ from worker.store.schema import (
     queue,
     refunds,
     subscriptions,
+    vat,
 )
 from worker.store.schema.entitlements import ENTITLEMENTS_VIEW
 from worker.store.schema.metadata import metadata
 from worker.store.schema.paper import PAPER_TRIGGERS
+from worker.store.schema.vat import EVIDENCE_TRIGGERS
 
 __all__ = [
     "ENTITLEMENTS_VIEW",
+    "EVIDENCE_TRIGGERS",
     "PAPER_TRIGGERS",
     "accounts",
     "audit",
@@ -32,4 +35,5 @@ __all__ = [
     "queue",
     "refunds",
     "subscriptions",
+    "vat",
 ]
