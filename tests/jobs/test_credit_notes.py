@@ -118,7 +118,7 @@ def test_R15b_what_an_import_sold_gets_no_credit_note_and_is_counted(house: Hous
     planned = house.run(JOB)
     assert notes(house) == []
     (run,) = house.fetch("SELECT planned FROM runs WHERE id = :id", id=planned.run_id)
-    figures = {"invoices": 0, "credit_notes": 0, "documents": 0, "imported": 1, "items": 0}
+    figures = {"invoices": 0, "credit_notes": 0, "documents": 0, "waiting_for_rate": 0, "imported": 1, "items": 0}
     assert run["planned"] == figures
     changed(house, agents=4)
     (note,) = notes(house)

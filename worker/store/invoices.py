@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import bindparam
 
-_INVOICEABLE = """
+INVOICEABLE = """
     c.state = 'succeeded' AND c.parked_at IS NULL AND c.gross_minor > 0 AND c.carried_out_minor = 0
     AND c.returned_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM invoices i WHERE i.charge_id = c.id AND i.kind = 'invoice')
@@ -16,7 +16,7 @@ _INVOICEABLE = """
 
 _UNINVOICED = text(f"""
     SELECT c.id FROM charges c
-    WHERE {_INVOICEABLE} AND (cast(:only AS bigint) IS NULL OR c.subscription_id = :only) ORDER BY c.id
+    WHERE {INVOICEABLE} AND (cast(:only AS bigint) IS NULL OR c.subscription_id = :only) ORDER BY c.id
 """)  # noqa: S608 - no value is put into the text
 
 
@@ -47,7 +47,7 @@ _TO_INVOICE = text(f"""
     JOIN accounts a ON a.id = c.account_id
     JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
     LEFT JOIN payment_methods m ON m.id = c.last_method_id
-    WHERE c.id = ANY(:ids) AND {_INVOICEABLE}
+    WHERE c.id = ANY(:ids) AND {INVOICEABLE}
     ORDER BY c.id FOR UPDATE OF c
 """)  # noqa: S608 - no value is put into the text
 

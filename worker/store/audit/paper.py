@@ -16,9 +16,11 @@ INVARIANTS: Sequence[Invariant] = (
           SELECT charge_id, gross_minor, currency, count(*) AS invoices FROM invoices WHERE kind = 'invoice'
           GROUP BY charge_id, gross_minor, currency) i
           ON (i.charge_id, i.gross_minor, i.currency) = (c.id, c.gross_minor, c.currency)
-        -- what was carried is invoiced with the charge that takes it up (R7b); what is parked is told of by `stuck`
+        -- what was carried is invoiced with the charge that takes it up (R7b); what is parked is told of by `stuck`,
+        -- what waits for an exchange rate by `waiting_for_rate`
         WHERE {sold} AND c.gross_minor > 0 AND c.carried_out_minor = 0 AND c.parked_at IS NULL
-          AND c.paid_at <= {settled} AND coalesce(i.invoices, 0) <> 1""",
+          AND c.paid_at <= {settled} AND coalesce(i.invoices, 0) <> 1
+          AND NOT (i.charge_id IS NULL AND coalesce({lacks_rate}, false))""",
     ),
     Invariant(
         "invoice_of_unpaid",

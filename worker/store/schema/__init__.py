@@ -6,6 +6,7 @@ from worker.store.schema import (
     catalogue,
     charges,
     desk,
+    exchange_rates,
     invoices,
     mails,
     orders,
@@ -14,17 +15,20 @@ from worker.store.schema import (
     subscriptions,
 )
 from worker.store.schema.entitlements import ENTITLEMENTS_VIEW
+from worker.store.schema.exchange_rates import RATE_TRIGGERS
 from worker.store.schema.metadata import metadata
 from worker.store.schema.paper import PAPER_TRIGGERS
 
 __all__ = [
     "ENTITLEMENTS_VIEW",
     "PAPER_TRIGGERS",
+    "RATE_TRIGGERS",
     "accounts",
     "audit",
     "catalogue",
     "charges",
     "desk",
+    "exchange_rates",
     "invoices",
     "mails",
     "metadata",
