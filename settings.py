@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     mail_reply_to: str = "support@odnowa.example"
     mail_attempts_max: int = Field(default=12, ge=1)
 
+    # The place of files: the pages of documents
+    files_url: str = Field(default="var/files", min_length=1, description="a folder, or an address that fsspec knows")
+
     # The bank whose exchange rates stand on documents
     rates_api_base: str = Field(default="https://api.cnb.cz/cnbapi", description="the Czech National Bank's")
     rates_timeout_s: float = Field(default=10, gt=0, le=60)

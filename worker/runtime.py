@@ -15,6 +15,7 @@ from worker.billing.vat_rates import STANDARD_RATES
 from worker.broker import RedisBell, make_broker, redis_client
 from worker.clock import Clock, ShiftedClock, SystemClock
 from worker.errors import SettingsError
+from worker.gateways.files import Files
 from worker.gateways.pacing import Pacer, Unpaced
 from worker.gateways.rate_lists import HOME
 from worker.gateways.rates import DailyRates
@@ -99,6 +100,7 @@ class Runtime:
     invoice_start_year: int
     invoice_sequence_start: int
     credit_note_sequence_start: int
+    files: Files
     daily_rates: DailyRates
     home_currency: str | None
     """The currency of the tax office, in which documents of a registered seller are told too; None for others."""
@@ -172,6 +174,11 @@ def make_mailer(settings: Settings) -> SmtpMailer:
         starttls=settings.smtp_starttls,
         timeout_s=settings.smtp_timeout_s,
     )
+
+
+def make_files(settings: Settings) -> Files:
+    """The place of files, not looked for yet."""
+    return Files(settings.files_url)
 
 
 def make_database(settings: Settings, *, name: str = "odnowa") -> Engine:
@@ -254,6 +261,7 @@ def make_runtime(settings: Settings) -> Runtime:
         invoice_start_year=settings.invoice_start_year,
         invoice_sequence_start=settings.invoice_sequence_start,
         credit_note_sequence_start=settings.credit_note_sequence_start,
+        files=make_files(settings),
         daily_rates=DailyRates(settings.rates_api_base, timeout_s=settings.rates_timeout_s),
         home_currency=home_currency(settings),
     )

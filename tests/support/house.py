@@ -144,6 +144,10 @@ class House:
         """Rows of a query, as dicts."""
         return rows(self.engine, query, **values)
 
+    def pages(self, sha256: str) -> bytes:
+        """The bytes of a printed document."""
+        return self.runtime.files.get(sha256)
+
     def mails(self) -> list[tuple[str, str]]:
         """(kind, subject key) of every mail in the outbox, oldest first."""
         return [
@@ -163,6 +167,7 @@ def build_house(*, engine: Engine, redis_url: str, emulator_url: str, sink: Mail
         stripe_calls_per_second=500,
         smtp_host="127.0.0.1",
         smtp_port=sink.port,
+        files_url=str(sink.folder.with_name("files")),
         link_signing_key="only-for-tests-and-not-a-secret-at-all",
     )
     clock = MovableClock(start)

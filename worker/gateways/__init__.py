@@ -7,5 +7,6 @@ smtp      the mail server
 vies      the EU's register of VAT numbers
 vies_rest a country that is not asked for a while
 rates     the Czech National Bank's daily list of exchange rates
+files     what is kept by its hash: the pages of documents
 rate_lists how such a list is read, from its API and from files
 """

@@ -28,6 +28,7 @@ from worker.charging.exchanging import (
     rates_for,
 )
 from worker.charging.letters import Rung, ring_now, send_mails
+from worker.charging.pages import AS_ISSUED, snapshot_of_edition
 from worker.charging.paper import credit_note_snapshot, invoice_snapshot
 from worker.documents.invoice import render_invoice
 from worker.documents.invoice_snapshot import read_snapshot
@@ -207,8 +208,7 @@ def _printed(row: Row[Any], snapshot: Mapping[str, object], *, today: date) -> d
 def _render(runtime: Runtime, lease: Lease, rows: Sequence[Row[Any]]) -> None:
     documents, mails = [], []
     for row in rows:
-        as_issued = row.edition == 1
-        rendered = render_invoice(row.snapshot if as_issued else {**row.snapshot, "note": row.note or None})
+        rendered = render_invoice(snapshot_of_edition(row.snapshot, edition=row.edition, note=row.note))
         if rendered.replaced:
             log.warning("invoice_characters_replaced", invoice=row.number, characters=len(rendered.replaced))
         documents.append(
@@ -217,12 +217,12 @@ def _render(runtime: Runtime, lease: Lease, rows: Sequence[Row[Any]]) -> None:
                 "edition": row.edition,
                 "note": row.note_id,
                 "version": TEMPLATE_VERSION,
-                "pdf": rendered.pdf,
-                "sha256": hashlib.sha256(rendered.pdf).hexdigest(),
+                # before the row: a hash that stands there can be read
+                "sha256": runtime.files.put(rendered.pdf),
                 "replaced": "".join(rendered.replaced),
             }
         )
-        if as_issued:
+        if row.edition == AS_ISSUED:
             mails.append(_mail_of_credit_note(row) if row.kind == "credit_note" else _mail_of_invoice(row))
     rung = Rung()
     with boundary.transaction(runtime.engine, "invoices.render") as connection:

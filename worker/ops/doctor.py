@@ -161,6 +161,13 @@ def _mail(settings: "Settings") -> str:
     return f"{settings.smtp_host}:{settings.smtp_port} greets us"
 
 
+def _files(settings: "Settings") -> str:
+    from worker.runtime import make_files
+
+    make_files(settings).try_out()
+    return f"{settings.files_url} can be written and read back"
+
+
 def _living(settings: "Settings", kind: str) -> str:
     def look(engine: "Engine") -> str:
         from worker import boundary
@@ -193,6 +200,7 @@ _CHECKS: tuple[tuple[str, Check, str], ...] = (
     ("redis", _redis, "start Redis with `maxmemory-policy noeviction`, or correct REDIS_URL"),
     ("provider", _provider, "check STRIPE_API_KEY and STRIPE_API_BASE, and the way out of this network"),
     ("mail server", _mail, "check SMTP_HOST, SMTP_PORT, SMTP_USER, SMTP_PASSWORD and SMTP_STARTTLS"),
+    ("files", _files, "check FILES_URL: the same place for all processes, which may write there"),
     ("worker", _worker, "start the `worker` line of the Procfile, or `make run`"),
     ("scheduler", _scheduler, "start the `scheduler` line of the Procfile, or `make run`"),
 )

@@ -84,6 +84,8 @@ def _environment(given: Settings, stack: ExitStack, processes: list["subprocess.
     if "smtp_host" not in given.model_fields_set:
         port = _listen("mailsink", processes, "--folder", str(FOLDER / "mails"))
         environment |= {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(port)}
+    if "files_url" not in given.model_fields_set:
+        environment["FILES_URL"] = str(FOLDER / "files")
     if given.seller_vat == SellerVat.REGISTERED.value and "rates_api_base" not in given.model_fields_set:
         port = _listen("cnb_stand_in", processes)
         environment["RATES_API_BASE"] = f"http://127.0.0.1:{port}"
@@ -122,16 +124,9 @@ def _listen(name: str, processes: list["subprocess.Popen[bytes]"], *flags: str) 
 
 def _tell(environment: Mapping[str, str]) -> None:
     """How another terminal reaches this installation."""
-    names = (
-        "DATABASE_URL",
-        "REDIS_URL",
-        "STRIPE_API_KEY",
-        "STRIPE_API_BASE",
-        "SMTP_HOST",
-        "SMTP_PORT",
-        "RATES_API_BASE",
-    )
-    lines = [f"export {name}='{environment[name]}'" for name in (*names, "LINK_SIGNING_KEY") if name in environment]
+    names = ("DATABASE_URL", "REDIS_URL", "STRIPE_API_KEY", "STRIPE_API_BASE", "SMTP_HOST", "SMTP_PORT")
+    more = ("FILES_URL", "RATES_API_BASE", "LINK_SIGNING_KEY")
+    lines = [f"export {name}='{environment[name]}'" for name in (*names, *more) if name in environment]
     script = FOLDER / "environment.sh"
     script.touch(mode=0o600)
     script.write_text("\n".join(lines) + "\n", encoding="utf-8")

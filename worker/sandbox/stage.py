@@ -95,6 +95,7 @@ class Stage:
             "STRIPE_API_BASE": self.emulator.url,
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(smtp_port),
+            "FILES_URL": str(self.folder.absolute() / "files"),
             "RATES_API_BASE": self._bank(),
             "LINK_SIGNING_KEY": SIGNING_KEY,
             "LOG_FORMAT": "text",

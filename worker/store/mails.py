@@ -65,13 +65,13 @@ def waiting_mails(connection: Connection, *, now: datetime, only: int | None, mo
 
 _TO_SEND = text("""
     SELECT m.id, m.account_id, m.kind, m.subject_key, m.data, m.useless_on, m.attempts, m.created_at,
-           a.locale, b.email, b.company, i.number AS invoice_number, d.pdf
+           a.locale, b.email, b.company, i.number AS invoice_number, d.pdf, d.pdf_sha256
     FROM mails m
     JOIN accounts a ON a.id = m.account_id
     JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
     LEFT JOIN invoices i ON i.id = m.invoice_id
     LEFT JOIN LATERAL (
-        SELECT pdf FROM invoice_documents WHERE invoice_id = i.id
+        SELECT pdf, pdf_sha256 FROM invoice_documents WHERE invoice_id = i.id
         ORDER BY edition DESC, template_version DESC LIMIT 1
     ) d ON true
     WHERE m.id = ANY(:ids) AND m.state = 'waiting' AND m.not_before <= :now
