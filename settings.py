@@ -54,6 +54,13 @@ class Settings(BaseSettings):
     mail_reply_to: str = "support@odnowa.example"
     mail_attempts_max: int = Field(default=12, ge=1)
 
+    # The place of files: the pages of documents
+    files_url: str = Field(default="var/files", min_length=1, description="a folder, or an address that fsspec knows")
+
+    # The bank whose exchange rates stand on documents
+    rates_api_base: str = Field(default="https://api.cnb.cz/cnbapi", description="the Czech National Bank's")
+    rates_timeout_s: float = Field(default=10, gt=0, le=60)
+
     # Pages of the product that mails lead to
     account_page_url: str = "https://shop.odnowa.example/account"
     payment_page_url: str = "https://shop.odnowa.example/pay"
@@ -74,6 +81,7 @@ class Settings(BaseSettings):
     seller_web: str = "odnowa.example"
     seller_vat: Literal["not_registered", "registered"] = "not_registered"
     seller_vat_number: str = Field(default="", description="with its country; of a registered seller")
+    seller_currency: Literal["PLN", "EUR", "USD", "CZK"] = Field(default="CZK", description="of its tax office")
     seller_timezone: str = "Europe/Prague"
     invoice_prefix: str = Field(default="", max_length=8)
     credit_note_prefix: str = Field(default="D", max_length=8, description="of the credit notes; never the invoices'")
@@ -95,6 +103,7 @@ class Settings(BaseSettings):
     rule_order_hours: int = Field(default=24, ge=1, le=168, description="how long an order may be paid")
     rule_agents_max: int = Field(default=10_000, ge=1, description="the most agents of one subscription")
     rule_vies_valid_days: int = Field(default=90, ge=1, description="how old a VAT number's confirmation may be")
+    rule_rate_days_max: int = Field(default=7, ge=0, description="how much older than the payment a rate may be")
     rule_catch_up_days: int = Field(default=31, ge=0)
     rule_replay_limit_hours: int = Field(default=23, ge=1, le=23)
 

@@ -14,6 +14,7 @@ import pytest
 import redis
 from sqlalchemy import Engine, create_engine
 
+from tests.support.bank import Bank
 from tests.support.builders import NOON
 from tests.support.house import House, build_house, register_seller
 from tests.support.mail_sink import LINK, MailSink, fresh, lead
@@ -119,6 +120,19 @@ def emulator(_emulator: Listening) -> Listening:
     """A Stripe emulator that knows nothing yet: one process for all tests, reset before each."""
     Emulated(_emulator.url).reset()
     return _emulator
+
+
+@pytest.fixture(scope="session")
+def _bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    with listening("worker.sandbox.cnb_stand_in", folder=tmp_path_factory.mktemp("bank")) as process:
+        yield Bank(process.url)
+
+
+@pytest.fixture
+def bank(_bank: Bank) -> Bank:
+    """A stand-in for the bank that publishes rates: one process for all tests, at its ease before each."""
+    _bank.forget()
+    return _bank
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,10 @@ from worker.billing.vat_rates import STANDARD_RATES
 from worker.broker import RedisBell, make_broker, redis_client
 from worker.clock import Clock, ShiftedClock, SystemClock
 from worker.errors import SettingsError
+from worker.gateways.files import Files
 from worker.gateways.pacing import Pacer, Unpaced
+from worker.gateways.rate_lists import HOME
+from worker.gateways.rates import DailyRates
 from worker.gateways.smtp import SmtpMailer
 from worker.gateways.stripe import StripeGateway
 from worker.gateways.vies import Vies
@@ -100,6 +103,10 @@ class Runtime:
     invoice_start_year: int
     invoice_sequence_start: int
     credit_note_sequence_start: int
+    files: Files
+    daily_rates: DailyRates
+    home_currency: str | None
+    """The currency of the tax office, in which documents of a registered seller are told too; None for others."""
 
 
 def make_clock(settings: Settings) -> Clock:
@@ -134,6 +141,7 @@ def make_policy(settings: Settings) -> Policy:
         order_hours=settings.rule_order_hours,
         agents_max=settings.rule_agents_max,
         vies_valid_days=settings.rule_vies_valid_days,
+        rate_days_max=settings.rule_rate_days_max,
     )
 
 
@@ -189,6 +197,11 @@ def make_mailer(settings: Settings) -> SmtpMailer:
     )
 
 
+def make_files(settings: Settings) -> Files:
+    """The place of files, not looked for yet."""
+    return Files(settings.files_url)
+
+
 def make_database(settings: Settings, *, name: str = "odnowa") -> Engine:
     """The engine of these settings. Raises SettingsError when there is no usable address."""
     return make_engine(
@@ -208,6 +221,15 @@ def _check_seller(settings: Settings) -> None:
     number = settings.seller_vat_number
     if registered and not (number.startswith(prefix) and vat_numbers.is_valid(number)):
         raise SettingsError(f"SELLER_VAT_NUMBER must be the seller's own VAT number, beginning with {prefix}")
+    if registered and settings.seller_currency != HOME.value:
+        raise SettingsError(
+            f"SELLER_CURRENCY must be {HOME.value}: the exchange rates here are those of the Czech National Bank"
+        )
+
+
+def home_currency(settings: Settings) -> str | None:
+    """The currency of a registered seller's tax office; a seller who owes no VAT tells no sums in it."""
+    return settings.seller_currency if settings.seller_vat == SellerVat.REGISTERED.value else None
 
 
 def make_runtime(settings: Settings) -> Runtime:
@@ -262,6 +284,9 @@ def make_runtime(settings: Settings) -> Runtime:
         invoice_start_year=settings.invoice_start_year,
         invoice_sequence_start=settings.invoice_sequence_start,
         credit_note_sequence_start=settings.credit_note_sequence_start,
+        files=make_files(settings),
+        daily_rates=DailyRates(settings.rates_api_base, timeout_s=settings.rates_timeout_s),
+        home_currency=home_currency(settings),
     )
 
 

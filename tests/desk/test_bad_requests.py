@@ -28,6 +28,7 @@ from tests.support.refusing import (
     free,
     late,
     live,
+    mail_waits,
     order_of_another,
     overtaken_quote,
     quote_of_another,
@@ -52,6 +53,7 @@ from worker.desk.payment_methods import attach_method, remove_method, use_method
 from worker.desk.refund import refund
 from worker.desk.renewal import renewal_off, renewal_on
 from worker.desk.request import Role
+from worker.desk.resend_invoice import resend_invoice
 from worker.desk.to_free import to_free
 from worker.errors import ActRefusedError
 
@@ -217,6 +219,19 @@ OTHERS = [
     Bad("R17 a note that rings", live(), asks(write_invoice_note, note="ding\x07"), "characters"),
     Bad("R17 a note turned around", live(), asks(write_invoice_note, note="\u202eabc"), "characters"),
     Bad("R17 no invoice", live(), asks(write_invoice_note, note="x", invoice_number="'"), "no_invoice"),
+    Bad("R16 resent by the customer", live(), asks(resend_invoice, number="1", reason="x"), "support_only"),
+    Bad(
+        "R16 nothing to resend",
+        live(),
+        asks(resend_invoice, number="\x00", role=Role.SUPPORT, reason="x"),
+        "no_invoice",
+    ),
+    Bad(
+        "R16 resent while the first mail waits",
+        mail_waits,
+        asks(resend_invoice, number="2026000001", role=Role.SUPPORT, reason="x"),
+        "not_mailed_yet",
+    ),
     Bad("R11 to Free by the customer", live(), asks(to_free, reason="I want"), "support_only"),
     Bad("R11 to Free without a reason", live(), asks(to_free, role=Role.SUPPORT), "reason_missing"),
     Bad("R11 to Free when Free", free(), asks(to_free, role=Role.SUPPORT, reason="x"), "free"),

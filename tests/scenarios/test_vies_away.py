@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.bank import publish
 from tests.support.builders import rows, subscriber
 from tests.support.house import House
 from tests.support.invariants import hold
@@ -106,6 +107,7 @@ def test_R19b_three_days_without_VIES_lose_no_charge_and_decide_each_by_its_evid
     house = registered
     first = house.clock.today()
     _customers(house, first=first)
+    publish(house, first - timedelta(days=1), EUR="24.315")
     _confirm_earlier(house, register, first=first)
     for day in range(3):
         house.go_to(first + timedelta(days=day))

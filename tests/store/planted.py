@@ -220,6 +220,7 @@ PLANTED: Mapping[str, list[str]] = {
         VALUES (:account, 'term_ending', 'a', '{}', '2026-01-01')
         """,
     ],
+    "waiting_for_rate": _order("succeeded", also=", paid_at, paid_on", values=", :now, :today"),
 }
 ALSO: Mapping[str, set[str]] = {
     "term_charged_twice": {"term_of_charge", "invoice_of_paid"},

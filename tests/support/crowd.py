@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing import get_context
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -124,7 +125,7 @@ _houses: list[House] = []
 def _enter(place: Place) -> None:
     """Begin to take part: once per process."""
     engine = create_engine(place.database)
-    nobody = cast("MailSink", SimpleNamespace(port=1))  # no mail is sent by these processes
+    nobody = cast("MailSink", SimpleNamespace(port=1, folder=Path("/dev/null/mails")))  # these send and print nothing
     house = build_house(engine=engine, redis_url=place.redis, emulator_url=place.emulator, sink=nobody, start=place.now)
     engine.dispose()
     _houses.append(house)

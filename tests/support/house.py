@@ -149,6 +149,10 @@ class House:
         """Rows of a query, as dicts."""
         return rows(self.engine, query, **values)
 
+    def pages(self, sha256: str) -> bytes:
+        """The bytes of a printed document."""
+        return self.runtime.files.get(sha256)
+
     def mails(self) -> list[tuple[str, str]]:
         """(kind, subject key) of every mail in the outbox, oldest first."""
         return [
@@ -162,6 +166,7 @@ def register_seller(house: House, *, vies_url: str) -> House:
     house.runtime = replace(
         runtime,
         seller=Seller("CZ", SellerVat.REGISTERED),
+        home_currency="CZK",
         seller_details=replace(runtime.seller_details, vat_number=OWN_NUMBER),
         vies=Vies(vies_url, requester=OWN_NUMBER, timeout_s=2, pacer=Unpaced(), clock=house.clock),
     )
@@ -180,6 +185,7 @@ def build_house(*, engine: Engine, redis_url: str, emulator_url: str, sink: Mail
         stripe_calls_per_second=500,
         smtp_host="127.0.0.1",
         smtp_port=sink.port,
+        files_url=str(sink.folder.with_name("files")),
         link_signing_key="only-for-tests-and-not-a-secret-at-all",
     )
     clock = MovableClock(start)

@@ -20,6 +20,7 @@ from worker.ops import (
     explain,
     invoices,
     jobs,
+    rates,
     run,
     runs,
     stuck,
@@ -50,6 +51,7 @@ app.command("import")(customers.import_)
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(invoices.app, name="invoice")
 app.add_typer(vat.app, name="vat")
+app.add_typer(rates.app, name="rates")
 app.add_typer(db.app, name="db")
 desk_support.register(desk.app)
 desk_orders.register(desk.app)

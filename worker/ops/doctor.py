@@ -176,6 +176,13 @@ def _vies(settings: "Settings") -> str:
     return f"answers, and knows {settings.seller_vat_number}"
 
 
+def _files(settings: "Settings") -> str:
+    from worker.runtime import make_files
+
+    make_files(settings).try_out()
+    return f"{settings.files_url} can be written and read back"
+
+
 def _living(settings: "Settings", kind: str) -> str:
     def look(engine: "Engine") -> str:
         from worker import boundary
@@ -209,6 +216,7 @@ _CHECKS: tuple[tuple[str, Check, str], ...] = (
     ("provider", _provider, "check STRIPE_API_KEY and STRIPE_API_BASE, and the way out of this network"),
     ("mail server", _mail, "check SMTP_HOST, SMTP_PORT, SMTP_USER, SMTP_PASSWORD and SMTP_STARTTLS"),
     ("VIES", _vies, "if VIES is away, wait; else check SELLER_VAT_NUMBER and the way out of this network"),
+    ("files", _files, "check FILES_URL: the same place for all processes, which may write there"),
     ("worker", _worker, "start the `worker` line of the Procfile, or `make run`"),
     ("scheduler", _scheduler, "start the `scheduler` line of the Procfile, or `make run`"),
 )

@@ -118,6 +118,7 @@ _ACTS: Mapping[str, Callable[[Result], str]] = {
     "desk.to_free": lambda result: f"put the account back to Free; credit kept: {_sum(result, 'credit_minor')}",
     "desk.my_package": lambda _: "looked at the account page",
     "desk.invoice_note": _noted,
+    "desk.invoice_resend": lambda result: f"sent {result['number']} again, to {result['to']}",
     "desk.grant_credit": lambda result: f"gave goodwill of {_sum(result, 'granted_minor')}",
     "desk.extend_term": lambda result: f"gave {result['days']} more days, until {result['ends_on']}",
     "desk.schedule_monthly": lambda result: (

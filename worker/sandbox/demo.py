@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy import text
 
 from worker import boundary
+from worker.charging.pages import read_pages
 from worker.clock import SystemClock, monotonic_s, sleep_s
 from worker.errors import OdnowaError
 from worker.jobs.audit import as_of
@@ -174,15 +175,16 @@ def _customers_act(stage: Stage, day: date) -> None:
 def _export_invoices(stage: Stage, folder: Path) -> int:
     folder.mkdir()
     query = text("""
-        SELECT DISTINCT ON (i.id) i.number, d.pdf FROM invoices i JOIN invoice_documents d ON d.invoice_id = i.id
+        SELECT DISTINCT ON (i.id) i.number, d.pdf, d.pdf_sha256
+        FROM invoices i JOIN invoice_documents d ON d.invoice_id = i.id
         ORDER BY i.id, d.edition DESC, d.template_version DESC
     """)
-    count = 0
     with stage.runtime.engine.connect() as connection:
-        for row in connection.execute(query):
-            (folder / f"{row.number}.pdf").write_bytes(bytes(row.pdf))
-            count += 1
-    return count
+        found = connection.execute(query).all()
+    for row in found:
+        pages = read_pages(stage.runtime.files, sha256=row.pdf_sha256, kept=row.pdf)
+        (folder / f"{row.number}.pdf").write_bytes(pages)
+    return len(found)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Self
 from sqlalchemy import create_engine, text
 
 from settings import Settings, load_settings
+from worker.billing.vat import SellerVat
 from worker.runtime import Runtime, make_runtime
 from worker.sandbox.emulated import Emulated
 from worker.sandbox.processes import end, spawn, wait_for_port
@@ -25,6 +26,8 @@ from worker.store.engine import database_url
 
 API_KEY = "sk_test_emulator"
 SIGNING_KEY = "only-for-the-sandbox-and-not-a-secret"
+NOBODY = "http://127.0.0.1:9"
+"""Where nobody listens, for what is never asked."""
 
 
 class Stage:
@@ -92,6 +95,8 @@ class Stage:
             "STRIPE_API_BASE": self.emulator.url,
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(smtp_port),
+            "FILES_URL": str(self.folder.absolute() / "files"),
+            "RATES_API_BASE": self._bank(),
             "LINK_SIGNING_KEY": SIGNING_KEY,
             "LOG_FORMAT": "text",
             # an idle worker looks this often, in milliseconds; Dramatiq's own second is a second for every job
@@ -104,6 +109,13 @@ class Stage:
         self.runtime: Runtime = make_runtime(self.settings)
         self._stack.callback(self.runtime.engine.dispose)
         self._stack.callback(self.runtime.payments.close)
+
+    def _bank(self) -> str:
+        """Where rates come from: a stand-in on the stage's clock; only a registered seller asks for any."""
+        if self._overrides.get("SELLER_VAT") != SellerVat.REGISTERED.value:
+            return NOBODY
+        clock = ("--clock-file", str(self._clock_file)) if self._clock_file else ()
+        return f"http://127.0.0.1:{self._listen('cnb_stand_in', *clock)}"
 
     def _private_database(self) -> str:
         server = self._stack.enter_context(PrivatePostgres(durable=False))

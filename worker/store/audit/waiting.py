@@ -86,4 +86,16 @@ INVARIANTS: Sequence[Invariant] = (
         "Customers are not told what they should know.",
         _MAILS,
     ),
+    Invariant(
+        "waiting_for_rate",
+        "R16 the invoice of a paid charge waits for an exchange rate",
+        "A customer has no invoice, because no list of rates is near enough before the payment.",
+        """
+        SELECT c.id, c.account_id, c.subscription_id, 'charge ' || c.id || ' was paid on ' || c.paid_on
+               || ', and no rate of ' || c.currency || ' is so near before it'
+        FROM charges c
+        WHERE {sold} AND c.gross_minor > 0 AND c.carried_out_minor = 0 AND c.parked_at IS NULL
+          AND c.paid_at <= {settled} AND {lacks_rate}
+          AND NOT EXISTS (SELECT 1 FROM invoices i WHERE i.charge_id = c.id AND i.kind = 'invoice')""",
+    ),
 )

@@ -6,6 +6,7 @@ from worker.store.schema import (
     catalogue,
     charges,
     desk,
+    exchange_rates,
     invoices,
     mails,
     orders,
@@ -15,6 +16,7 @@ from worker.store.schema import (
     vat,
 )
 from worker.store.schema.entitlements import ENTITLEMENTS_VIEW
+from worker.store.schema.exchange_rates import RATE_TRIGGERS
 from worker.store.schema.metadata import metadata
 from worker.store.schema.paper import PAPER_TRIGGERS
 from worker.store.schema.vat import EVIDENCE_TRIGGERS
@@ -23,11 +25,13 @@ __all__ = [
     "ENTITLEMENTS_VIEW",
     "EVIDENCE_TRIGGERS",
     "PAPER_TRIGGERS",
+    "RATE_TRIGGERS",
     "accounts",
     "audit",
     "catalogue",
     "charges",
     "desk",
+    "exchange_rates",
     "invoices",
     "mails",
     "metadata",
