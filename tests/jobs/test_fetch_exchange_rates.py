@@ -177,7 +177,7 @@ def test_R16_a_death_at_any_door_loses_no_list_and_no_invoice(house: House, bank
     assert {"after:call:rates.daily", "after:commit:rates.keep"} <= set(doors)
     day = WEDNESDAY
     for door in doors:
-        day += 7 * DAYS
+        day += (3 if day.isoweekday() == 5 else 1) * DAYS
         go_to(house, bank, day, time(14, 45))
         of = subscriber(house.engine, ends_on=day)
         charge(house.engine, of, state="succeeded", paid_at=house.clock.now(), last_method_id=of.method_id)

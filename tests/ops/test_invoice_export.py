@@ -54,7 +54,7 @@ def a_month(house: House) -> None:
     assert buy(house, "late", wish("standard", "month", 1))["outcome"] == "paid"
 
 
-def test_R16_the_month_has_all_its_documents_and_its_columns_add_up_to_the_store(
+def test_R16_R20_the_month_has_all_its_documents_and_its_columns_add_up_to_the_store(
     odnowa: Odnowa, house: House, tmp_path: Path
 ) -> None:
     a_month(house)
@@ -64,6 +64,9 @@ def test_R16_the_month_has_all_its_documents_and_its_columns_add_up_to_the_store
     with ZipFile(tmp_path / "march.zip") as archive:
         lines = sheet(archive, "documents.csv")
         names = archive.namelist()
+        assert sheet(archive, "ec_sales_list.csv") == []
+        _one_stop_shop_is_told(lines, sheet(archive, "oss.csv"))
+        assert "not guessed" in " ".join(archive.read("README.txt").decode().split())
         pages = {row["number"]: sha256(archive.read(f"pdf/{row['number']}.pdf")).hexdigest() for row in stored}
     assert names == [*(f"pdf/{row['number']}.pdf" for row in stored), "documents.csv", *names[-3:]]
     assert names[-3:] == ["ec_sales_list.csv", "oss.csv", "README.txt"]
@@ -93,15 +96,8 @@ def test_R16_the_month_has_all_its_documents_and_its_columns_add_up_to_the_store
     assert {line["buyer"] for line in lines} == {f"'{EVIL}", "Jiná s.r.o."}
 
 
-def test_R20_the_one_stop_shop_is_told_by_country_and_rate_in_the_currency_of_the_documents(
-    odnowa: Odnowa, house: House, tmp_path: Path
-) -> None:
-    a_month(house)
-    odnowa(*MARCH, "march.zip", env=REGISTERED)
-    with ZipFile(tmp_path / "march.zip") as archive:
-        lines, one_stop = sheet(archive, "documents.csv"), sheet(archive, "oss.csv")
-        assert sheet(archive, "ec_sales_list.csv") == []
-        assert "not guessed" in " ".join(archive.read("README.txt").decode().split())
+def _one_stop_shop_is_told(lines: list[dict[str, str]], one_stop: list[dict[str, str]]) -> None:
+    """By country and rate, in the currency of the documents."""
     of_oss = [line for line in lines if line["treatment"] == "one_stop_shop"]
     assert len(of_oss) == 3, "two invoices and the credit note between them"
     (poland,) = one_stop

@@ -100,6 +100,19 @@ def test_what_follows_money_has_its_grace(engine: Engine) -> None:
     assert [[one.invariant.name for one in each] for each in found] == [[], ["invoice_of_paid"]]
 
 
+def test_R15b_an_invoice_is_not_credited_too_much_at_its_rate_of_exchange_either(engine: Engine) -> None:
+    names = sound(engine)
+    planted = [
+        one.replace("9999", "5").replace("'{}', '', max(id)", "CAST(:told AS jsonb), '', max(id)")
+        for one in PLANTED["credited_too_much"]
+    ]
+    planted.append('UPDATE invoices SET snapshot = \'{"exchange": {"gross_minor": 120}}\' WHERE id = :invoice')
+    for credited, wrong in ((120, False), (121, True)):
+        told = f'{{"exchange": {{"gross_minor": {credited}}}}}'
+        found = looked(engine, planted, {**names, "told": told})
+        assert ("credited_too_much" in {one.invariant.name for one in found}) is wrong
+
+
 def test_R8_on_its_day_a_renewal_is_missed_only_after_the_run(engine: Engine) -> None:
     of = subscriber(engine, ends_on=NOON.date())
     assert broken(engine) == [], "it may not have come yet"

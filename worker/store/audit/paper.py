@@ -59,11 +59,14 @@ INVARIANTS: Sequence[Invariant] = (
         "The books show a sale of less than nothing.",
         """
         SELECT i.id, i.account_id, c.subscription_id, 'invoice ' || i.number || ' is of ' || i.gross_minor
-               || ', its credit notes of ' || n.gross_minor
+               || ', its credit notes of ' || n.gross_minor || coalesce('; at its rate of exchange of '
+               || (i.snapshot -> 'exchange' ->> 'gross_minor') || ' and of ' || n.home_minor, '')
         FROM invoices i JOIN charges c ON c.id = i.charge_id JOIN (
-          SELECT charge_id, sum(gross_minor) AS gross_minor FROM invoices WHERE kind = 'credit_note'
-          GROUP BY charge_id) n ON n.charge_id = i.charge_id
-        WHERE i.kind = 'invoice' AND n.gross_minor > i.gross_minor""",
+          SELECT charge_id, sum(gross_minor) AS gross_minor,
+                 sum(cast(snapshot -> 'exchange' ->> 'gross_minor' AS bigint)) AS home_minor
+          FROM invoices WHERE kind = 'credit_note' GROUP BY charge_id) n ON n.charge_id = i.charge_id
+        WHERE i.kind = 'invoice' AND (n.gross_minor > i.gross_minor
+           OR n.home_minor > cast(i.snapshot -> 'exchange' ->> 'gross_minor' AS bigint))""",
     ),
     Invariant(
         "numbers_without_gaps",
