@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     seller_vat_number: str = Field(default="", description="with its country; of a registered seller")
     seller_currency: Literal["PLN", "EUR", "USD", "CZK"] = Field(default="CZK", description="of its tax office")
     seller_timezone: str = "Europe/Prague"
+    gross_price_currencies: tuple[Literal["PLN", "EUR", "USD", "CZK"], ...] = Field(
+        default=(), description="as a JSON list: the price list contains VAT in these"
+    )
     invoice_prefix: str = Field(default="", max_length=8)
     credit_note_prefix: str = Field(default="D", max_length=8, description="of the credit notes; never the invoices'")
     invoice_start_year: int = Field(default=0, ge=0, description="the year that the next two settings are for")

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from stdnum.eu import vat as vat_numbers
 
 from settings import Settings
+from worker.billing.money import Currency
 from worker.billing.policy import Policy
 from worker.billing.vat import Rates, Seller, SellerVat
 from worker.billing.vat_area import MEMBER_STATES
@@ -94,6 +95,7 @@ class Runtime:
     policy: Policy
     rates: Rates
     seller: Seller
+    gross_currencies: frozenset[Currency]
     seller_details: SellerDetails
     links: Links
     mail: MailSettings
@@ -250,6 +252,7 @@ def make_runtime(settings: Settings) -> Runtime:
         bell=RedisBell(make_broker(redis_url, namespace=settings.redis_namespace)),
         policy=make_policy(settings),
         rates=STANDARD_RATES,
+        gross_currencies=frozenset(map(Currency, settings.gross_price_currencies)),
         seller=Seller(settings.seller_country, SellerVat(settings.seller_vat)),
         seller_details=SellerDetails(
             name=settings.seller_name,

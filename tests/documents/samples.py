@@ -104,6 +104,7 @@ MAILS: dict[str, dict[str, Any]] = {
         "old_amount": _AMOUNT,
         "new_amount": {"amount_minor": 134950, "currency": "PLN"},
         "account_url": ACCOUNT_URL,
+        "with_vat": False,
     },
     "refund_made": {"company": COMPANY, "amount": _AMOUNT, "ends_service": True},
     "order_returned": {"company": COMPANY, "amount": _AMOUNT, "account_url": ACCOUNT_URL},
@@ -154,6 +155,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("billing_details_needed", {"missing": ["name", "street", "city", "postcode", "country", "email"]}),
     ("prices_change", {"new_amount": {"amount_minor": 99900, "currency": "PLN"}}),
     ("refund_made", {"ends_service": False}),
+    ("prices_change", {"with_vat": True}),
     ("term_extended", {"days": 1}),
 ]
 

@@ -171,7 +171,7 @@ def _vat(frozen: Mapping[str, Any]) -> dict[str, object]:
         "words": frozen["words"],
         "rate": percent_text(Fraction(frozen["rate"])),
         "category": frozen["category"],
-        "gross_prices": False,
+        "gross_prices": frozen.get("gross_prices", False),
         "reasons": frozen["reasons"],
     }
 

@@ -1,7 +1,7 @@
 """Prices of planned charges: pure arithmetic under the accounts' locks, frozen with the intent (R16)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -120,14 +120,14 @@ def _next_term(row: Row[Any], holdings: Holdings) -> calendar.Term:
     )
 
 
-def decide_vat(runtime: Runtime, row: Row[Any], *, tax_on: date) -> vat.VatDecision:
-    """The VAT of a sale to the buyer of a row with country, postcode and VAT number.
+def decide_vat(runtime: Runtime, row: Row[Any], *, currency: Currency, tax_on: date) -> vat.VatDecision:
+    """The VAT of a sale in a currency to the buyer of a row with country, postcode, VAT number and its evidence.
 
     Raises:
         RuleError: the sale is refused (R20).
     """
     buyer = vat.Buyer(country=row.country, postcode=row.postcode, is_business=row.vat_number is not None)
-    return vat.decide(
+    decision = vat.decide(
         seller=runtime.seller,
         buyer=buyer,
         evidence=evidence_of(row),
@@ -135,6 +135,7 @@ def decide_vat(runtime: Runtime, row: Row[Any], *, tax_on: date) -> vat.VatDecis
         rates=runtime.rates,
         vies_valid_days=runtime.policy.vies_valid_days,
     )
+    return replace(decision, gross_prices=currency in runtime.gross_currencies)
 
 
 def evidence_of(row: Row[Any]) -> vat.ViesEvidence | None:
@@ -157,8 +158,8 @@ def price_row(
     Raises:
         RuleError: it cannot be priced; never guessed.
     """
-    decision = decide_vat(runtime, row, tax_on=tax_on)
     holdings = next_holdings(row, catalogue=catalogue)
+    decision = decide_vat(runtime, row, currency=holdings.currency, tax_on=tax_on)
     return price_term(holdings=holdings, purse=purse_of(runtime, row, holdings.currency), vat=decision), decision
 
 
@@ -177,7 +178,7 @@ def _freeze(
 ) -> dict[str, object]:
     if row.bought_in != row.currency:
         raise RuleError(f"the account pays in {row.currency}, its configuration is priced in {row.bought_in} (R3)")
-    decision = decide_vat(runtime, row, tax_on=today)
+    decision = decide_vat(runtime, row, currency=holdings.currency, tax_on=today)
     priced = price_term(holdings=holdings, purse=purse_of(runtime, row, holdings.currency), vat=decision)
     return {
         "id": row.id,
@@ -250,6 +251,7 @@ def frozen_vat(decision: vat.VatDecision) -> dict[str, object]:
         "category": decision.category,
         "words": list(decision.words),
         "reasons": list(decision.reasons),
+        "gross_prices": decision.gross_prices,
     }
 
 
@@ -261,4 +263,5 @@ def thawed_vat(kept: Mapping[str, Any]) -> vat.VatDecision:
         category=kept["category"],
         words=tuple(kept["words"]),
         reasons=tuple(kept["reasons"]),
+        gross_prices=kept.get("gross_prices", False),
     )

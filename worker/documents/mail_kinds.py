@@ -174,7 +174,7 @@ class BillingDetailsNeeded:
 
 @dataclass(frozen=True, slots=True)
 class PricesChange:
-    """From the renewal on `renews_on` a term has another price (R3b); both are net, of one whole term."""
+    """From the renewal on `renews_on` a term has another price (R3b); both of one whole term, `with_vat` or net."""
 
     kind: ClassVar[str] = "prices_change"
     company: str
@@ -183,6 +183,7 @@ class PricesChange:
     old_amount: Amount
     new_amount: Amount
     account_url: Url
+    with_vat: bool
 
     def __post_init__(self) -> None:
         if self.old_amount.currency != self.new_amount.currency:
