@@ -15,6 +15,7 @@ from worker import boundary
 from worker.clock import monotonic_s
 from worker.errors import RefusedError
 from worker.gateways.rate_lists import BYTES_MAX, PublishedList, read_json
+from worker.gateways.whole_answer import NoWholeAnswerError, read_whole
 
 _CONNECT_TIMEOUT_S = 5.0
 _HTTP_OK = 200
@@ -41,10 +42,6 @@ class RatesAnswer:
     outcome: RatesOutcome
     published: PublishedList | None = None
     problem: str | None = None
-
-
-class _NoWholeAnswerError(Exception):
-    """The answer was too long, or came too slowly."""
 
 
 class DailyRates:
@@ -76,7 +73,7 @@ class DailyRates:
         try:
             with boundary.call("rates.daily"):
                 status, body = self._fetch(day)
-        except _NoWholeAnswerError:
+        except NoWholeAnswerError:
             return _failed(f"no whole answer within {self._timeout_s:g} s and {BYTES_MAX:,} bytes")
         except requests.RequestException as error:
             return _failed(f"{self._base} does not answer: {type(error).__name__}")
@@ -99,9 +96,8 @@ class DailyRates:
             self._session.close()
 
     def _fetch(self, day: date) -> tuple[int, bytes]:
-        """Status and body. The client's time limit is one of silence, so the whole is measured here."""
+        """Status and body."""
         deadline_s = monotonic_s() + self._timeout_s
-        got = bytearray()
         with self._session.get(
             f"{self._base}/exrates/daily",
             params={"date": day.isoformat(), "lang": "EN"},
@@ -109,11 +105,7 @@ class DailyRates:
             allow_redirects=False,
             stream=True,
         ) as response:
-            for byte in response.iter_content(1):
-                got += byte
-                if len(got) > BYTES_MAX or monotonic_s() > deadline_s:
-                    raise _NoWholeAnswerError
-        return response.status_code, bytes(got)
+            return response.status_code, read_whole(response, deadline_s=deadline_s, bytes_max=BYTES_MAX)
 
 
 def _failed(problem: str) -> RatesAnswer:
