@@ -42,7 +42,7 @@ from worker.store.mails import NewMail
 
 log = structlog.get_logger("issue_invoices")
 
-TEMPLATE_VERSION = 1
+TEMPLATE_VERSION = 2
 RENDER_BATCH = 10
 """Documents per transaction: a worker that dies renders few of them again."""
 
