@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     seller_vat: Literal["not_registered", "registered"] = "not_registered"
     seller_vat_number: str = Field(default="", description="with its country; of a registered seller")
     seller_currency: Literal["PLN", "EUR", "USD", "CZK"] = Field(default="CZK", description="of its tax office")
+    seller_logo: Path | None = Field(default=None, description="an SVG or PNG picture for documents, 64 kB at most")
     seller_timezone: str = "Europe/Prague"
     gross_price_currencies: tuple[Literal["PLN", "EUR", "USD", "CZK"], ...] = Field(
         default=(), description="as a JSON list: the price list contains VAT in these"

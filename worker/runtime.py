@@ -15,7 +15,8 @@ from worker.billing.vat_area import MEMBER_STATES
 from worker.billing.vat_rates import STANDARD_RATES
 from worker.broker import RedisBell, make_broker, redis_client
 from worker.clock import Clock, ShiftedClock, SystemClock
-from worker.errors import SettingsError
+from worker.documents.logo import Logo, read_logo
+from worker.errors import DocumentError, SettingsError
 from worker.gateways.files import Files
 from worker.gateways.pacing import Pacer, Unpaced
 from worker.gateways.rate_lists import HOME
@@ -97,6 +98,7 @@ class Runtime:
     seller: Seller
     gross_currencies: frozenset[Currency]
     seller_details: SellerDetails
+    logo: Logo | None
     links: Links
     mail: MailSettings
     limits: Limits
@@ -214,6 +216,16 @@ def make_database(settings: Settings, *, name: str = "odnowa") -> Engine:
     )
 
 
+def make_logo(settings: Settings) -> Logo | None:
+    """The picture at the top of documents. Raises SettingsError when it cannot be printed."""
+    if settings.seller_logo is None:
+        return None
+    try:
+        return read_logo(settings.seller_logo.read_bytes())
+    except (OSError, DocumentError) as error:
+        raise SettingsError(f"SELLER_LOGO {settings.seller_logo}: {error}") from None
+
+
 def _check_seller(settings: Settings) -> None:
     """A registered seller sits in the EU and has a VAT number there; its checksum is tested, VIES is not asked."""
     registered = settings.seller_vat == SellerVat.REGISTERED.value
@@ -254,6 +266,7 @@ def make_runtime(settings: Settings) -> Runtime:
         rates=STANDARD_RATES,
         gross_currencies=frozenset(map(Currency, settings.gross_price_currencies)),
         seller=Seller(settings.seller_country, SellerVat(settings.seller_vat)),
+        logo=make_logo(settings),
         seller_details=SellerDetails(
             name=settings.seller_name,
             street=settings.seller_street,

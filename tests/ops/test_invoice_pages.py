@@ -1,15 +1,19 @@
 """`odnowa invoice pdf` and `render`: pages into a file, and back into the place of files, as they were sent."""
 
+import io
 import json
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pypdf
 import pytest
 
 from tests.ops.conftest import Odnowa
 from tests.ops.test_invoices import a_change_with_note
 from tests.support.house import House
+from worker.documents.logo import Logo
 
 NOTED = "2026000002"
 
@@ -79,3 +83,33 @@ def test_the_doctor_tries_out_the_place_of_files(odnowa: Odnowa, tmp_path: Path)
     (tmp_path / "blocked").write_text("a file")
     said = odnowa("doctor", env={"FILES_URL": str(tmp_path / "blocked")}).stdout
     assert "FAIL  files: the place of files" in said
+
+
+def test_R18_the_XML_is_what_the_pages_bear(odnowa: Odnowa, house: House, tmp_path: Path) -> None:
+    a_change_with_note(house)
+    assert odnowa("invoice", "xml", "2026000001", "--to", "one.xml").stdout == "one.xml: 2026000001\n"
+    [shown_now] = shown(odnowa, "2026000001")
+    pages = pypdf.PdfReader(io.BytesIO(house.pages(shown_now["pdf_sha256"])))
+    assert dict(pages.attachments)["factur-x.xml"] == [(tmp_path / "one.xml").read_bytes()]
+    again = odnowa("invoice", "xml", "2026000001", "--to", "one.xml")
+    assert (again.exit_code, "File exists" in again.stderr) == (1, True)
+
+
+def test_R17_a_later_note_makes_a_copy_that_says_so(odnowa: Odnowa, house: House) -> None:
+    a_change_with_note(house)
+    as_issued, copy = (pypdf.PdfReader(io.BytesIO(house.pages(one["pdf_sha256"]))) for one in shown(odnowa))
+    assert "Copy with a note" not in as_issued.pages[0].extract_text()
+    assert "Copy with a note" in copy.pages[0].extract_text()
+
+
+def test_the_sellers_mark_is_frozen_with_the_document(odnowa: Odnowa, house: House) -> None:
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><rect width="9" height="9"/></svg>'
+    house.runtime = replace(house.runtime, logo=Logo("svg", svg))
+    a_change_with_note(house)
+    [snapshot] = house.fetch("SELECT snapshot FROM invoices WHERE number = '2026000001'")
+    assert house.pages(snapshot["snapshot"]["seller"]["logo"]["sha256"]) == svg
+    [printed] = shown(odnowa, "2026000001")
+    lost = Path(house.runtime.files._url) / printed["pdf_sha256"][:2] / printed["pdf_sha256"]
+    lost.unlink()
+    result = odnowa("invoice", "render", "2026000001", "--reason", "a disk")
+    assert result.stdout == "2026000001, edition 1: was missing, is intact\n", "also where no mark is set now"

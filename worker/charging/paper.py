@@ -3,6 +3,7 @@
 Country, VAT number, VAT and sums come from there; name, address, e-mail and language are those of the day of issue.
 """
 
+import hashlib
 from collections.abc import Mapping
 from datetime import date
 from fractions import Fraction
@@ -159,9 +160,16 @@ def _seller(runtime: Runtime) -> dict[str, object]:
         "register_entry": seller.register_entry,
         "vat": runtime.seller.vat.value,
         "vat_number": seller.vat_number or None,
+        "logo": None
+        if runtime.logo is None
+        else {"sha256": _sha256(runtime.logo.content), "format": runtime.logo.format},
         "email": seller.email,
         "web": seller.web,
     }
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _vat(frozen: Mapping[str, Any]) -> dict[str, object]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache, partial
 from threading import Lock
-from typing import Literal, cast
+from typing import cast
 
 import typst
 
@@ -21,6 +21,7 @@ from worker.documents.einvoice import document_xml, missing
 from worker.documents.facturx_pdf import marked
 from worker.documents.invoice_snapshot import VERSION, DocumentSnapshot, read_snapshot
 from worker.documents.invoice_view import InvoiceView, view
+from worker.documents.logo import Logo
 from worker.errors import DocumentError
 
 SUBSTITUTE = "□"
@@ -42,14 +43,6 @@ class RenderedInvoice:
 
     pdf: bytes
     replaced: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Logo:
-    """The seller's mark, an SVG or PNG picture."""
-
-    format: Literal["svg", "png"]
-    content: bytes
 
 
 def render_invoice(snapshot: Mapping[str, object], *, logo: Logo | None = None) -> RenderedInvoice:

@@ -197,7 +197,9 @@ def _settled(invoice: InvoiceSnapshot, _: Gettext) -> list[tuple[str, str]]:
 
 def _words(document: DocumentSnapshot, _: Gettext) -> list[str]:
     subscription = _("Subscription: %(number)s") % {"number": document["subscription"]["external_id"]}
-    return [*invoice_tax.words(document, _), subscription]
+    copy = [_("Copy with a note added by the customer after the issue; all else is as issued.")]
+    is_copy = document["kind"] == "invoice" and document.get("is_copy", False)
+    return [*invoice_tax.words(document, _), subscription, *(copy if is_copy else [])]
 
 
 def _paid(invoice: InvoiceSnapshot, _: Gettext) -> str:

@@ -28,7 +28,7 @@ from worker.charging.exchanging import (
     rates_for,
 )
 from worker.charging.letters import Rung, ring_now, send_mails
-from worker.charging.pages import AS_ISSUED, snapshot_of_edition
+from worker.charging.pages import AS_ISSUED, keep_logo, logo_of, snapshot_of_edition
 from worker.charging.paper import credit_note_snapshot, invoice_snapshot
 from worker.documents.invoice import render_invoice
 from worker.documents.invoice_snapshot import read_snapshot
@@ -85,6 +85,7 @@ def planner(runtime: Runtime) -> Planner:
 @job(planner=planner, daily_at=time(7, 0))
 def issue_invoices(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
     """Issue what one batch of charges lacks, then render and queue it; and the editions that notes asked for."""
+    keep_logo(runtime)
     issued, credited, waiting = _issue(runtime, lease)
     with boundary.transaction(runtime.engine, "invoices.to_render") as connection:
         rows = invoices.to_render(connection, lease.ids)
@@ -208,7 +209,8 @@ def _printed(row: Row[Any], snapshot: Mapping[str, object], *, today: date) -> d
 def _render(runtime: Runtime, lease: Lease, rows: Sequence[Row[Any]]) -> None:
     documents, mails = [], []
     for row in rows:
-        rendered = render_invoice(snapshot_of_edition(row.snapshot, edition=row.edition, note=row.note))
+        snapshot = snapshot_of_edition(row.snapshot, edition=row.edition, note=row.note)
+        rendered = render_invoice(snapshot, logo=logo_of(runtime.files, row.snapshot))
         if rendered.replaced:
             log.warning("invoice_characters_replaced", invoice=row.number, characters=len(rendered.replaced))
         documents.append(

@@ -21,6 +21,7 @@ To = Annotated[Path, typer.Option("--to", help="A file that does not exist yet."
 def register(app: typer.Typer) -> None:
     """Add these commands to `odnowa invoice`."""
     app.command("pdf")(pdf)
+    app.command("xml")(xml)
     app.command("render")(render)
 
 
@@ -37,6 +38,30 @@ def pdf(number: Number, *, to: To, edition: Edition = None, as_json: Json = Fals
         show.document({"number": number, "edition": chosen.edition, "pdf_sha256": chosen.pdf_sha256, "file": to})
     else:
         show.line(f"{to}: {number}, edition {chosen.edition}")
+
+
+def xml(number: Number, *, to: To, as_json: Json = False) -> None:
+    """Write a document as XML of EN 16931 (CII, as in Factur-X) into a new file.
+
+    For a document that was issued before its XML went into the pages too.
+    """
+    from worker.documents.einvoice import einvoice_xml
+    from worker.errors import DocumentError, RefusedError
+    from worker.ops import show
+    from worker.ops.session import open_store
+
+    with open_store() as store:
+        row, _ = document(store, number)
+    try:
+        content = einvoice_xml(row.snapshot)
+    except DocumentError as error:
+        raise RefusedError(f"{error}, which the standard demands") from error
+    with to.open("xb") as file:
+        file.write(content)
+    if as_json:
+        show.document({"number": number, "xml_sha256": _sha256(content), "file": to})
+    else:
+        show.line(f"{to}: {number}")
 
 
 def document(store: "Store", number: str) -> tuple[Any, list[Any]]:
@@ -103,7 +128,7 @@ def render(number: Number, *, edition: OneEdition = None, reason: NeedsReason, b
 
 def _mend(store: "Store", row: Any, printed: Any) -> str:
     """What an edition was like before; it is intact afterwards. Raises RefusedError when it cannot be."""
-    from worker.charging.pages import read_pages, snapshot_of_edition
+    from worker.charging.pages import logo_of, read_pages, snapshot_of_edition
     from worker.documents.invoice import render_invoice
     from worker.errors import FileDamagedError, FileMissingError, RefusedError
     from worker.runtime import make_files
@@ -117,7 +142,8 @@ def _mend(store: "Store", row: Any, printed: Any) -> str:
         was = "damaged"
     else:
         return "intact"
-    rendered = render_invoice(snapshot_of_edition(row.snapshot, edition=printed.edition, note=printed.note))
+    snapshot = snapshot_of_edition(row.snapshot, edition=printed.edition, note=printed.note)
+    rendered = render_invoice(snapshot, logo=logo_of(files, row.snapshot))
     if printed.pdf is not None or _sha256(rendered.pdf) != printed.pdf_sha256:
         raise RefusedError(
             f"{row.number}, edition {printed.edition} is {was}, and this version of the program prints other bytes "
