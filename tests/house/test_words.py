@@ -24,7 +24,8 @@ _ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]*)` \| ([^|]*) \|", re.MULTILINE)
 
 
 def _documents() -> dict[str, str]:
-    paths = [CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", *files("docs")]
+    pages = [path for path in files("docs") if path.suffix == ".md"]
+    paths = [CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", *pages]
     return {path.relative_to(CHECKOUT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 
 
