@@ -8,6 +8,7 @@ import random
 import time
 from collections import Counter
 from multiprocessing import get_context
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -110,7 +111,8 @@ def _storm(house: House, place: _Place) -> Counter[str]:
     """Keep eight processes issuing until nothing is left; what became of them."""
     context, ended, chance = get_context("fork"), Counter[str](), random.Random(SEED)
     house.engine.dispose()  # no connection goes into two processes
-    began, running = time.monotonic(), []
+    began = time.monotonic()
+    running: list[ForkProcess] = []
     while True:
         for process in [one for one in running if one.exitcode is not None]:
             ended["deaths" if process.exitcode else "ends"] += 1

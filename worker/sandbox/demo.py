@@ -33,8 +33,14 @@ DAYS = 31
 BY = "demo"
 MORNING = time(6, 0)
 EVENING = time(20, 0)
-NIGHT_JOBS = ("follow_payments", "renew", "suspend", "remind", "issue_invoices", "deliver_mail")
-EVENING_JOBS = ("follow_payments", "deliver_mail")
+NIGHT_JOBS = (
+    *("check_vat_numbers", "follow_payments", "renew", "suspend", "remind", "issue_invoices", "deliver_mail"),
+)
+EVENING_JOBS = ("fetch_exchange_rates", "follow_payments", "deliver_mail")
+SELLER = {"SELLER_VAT": "registered", "SELLER_VAT_NUMBER": "CZ25123891", "VIES_CALLS_PER_SECOND": "500"}
+"""Registered for VAT, and asking stand-ins for VIES and for the bank of rates."""
+NOT_CONFIRMED_EVERY = 20
+"""VIES does not know the VAT number of every so many-th shop."""
 JOB_LIMIT_S = 60.0
 POLL_S = 0.02
 LOST_ANSWER_EVERY = 7
@@ -72,7 +78,7 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 def _play(console: Console, folder: Path, *, days: int, started: float) -> int:
     console.print(demo_report.opening(days))
-    with Stage(folder, database="odnowa_demo", shifted=True, overrides={"STRIPE_PACED": "false"}) as stage:
+    with Stage(folder, database="odnowa_demo", shifted=True, overrides={"STRIPE_PACED": "false", **SELLER}) as stage:
         today = stage.runtime.clock.today()
         first = today - timedelta(days=days - 1)
         _go_to(stage, first, MORNING)
@@ -95,6 +101,7 @@ def _play(console: Console, folder: Path, *, days: int, started: float) -> int:
         invoices = _export_invoices(stage, folder / "invoices")
         mails = len(list(stage.mails.glob("*.eml")))
         console.print(demo_report.books_table(books))
+        console.print(demo_report.vat_line(stage.runtime.engine))
         console.print(demo_report.left_behind(folder, invoices=invoices, mails=mails))
         audited = _audit(stage)
         return demo_report.verdict(console, books, audited, stage.runtime.engine, seconds=monotonic_s() - started)
@@ -111,6 +118,8 @@ def _fill(stage: Stage, go_live_on: date) -> None:
     sample.redate(sample.SAMPLE_CUSTOMERS, customers, from_on=sample.SAMPLE_GO_LIVE_ON, go_live_on=go_live_on)
     seed = sample.emulator_seed(customers)
     stage.emulator.seed(seed["customers"], seed["payment_methods"])
+    numbers = sample.vat_numbers(customers)
+    stage.tell_register(dict.fromkeys(numbers[::NOT_CONFIRMED_EVERY], "INVALID"))
     runtime = stage.runtime
     load_catalogue_file(runtime.engine, sample.SAMPLE_CATALOGUE, BY)
     imported = import_customers(

@@ -5,6 +5,7 @@ without RATES_API_BASE a registered seller gets made-up exchange rates from a st
 Ctrl-C ends everything.
 """
 
+import json
 import signal
 import subprocess
 import sys
@@ -89,6 +90,8 @@ def _environment(given: Settings, stack: ExitStack, processes: list["subprocess.
     if given.seller_vat == SellerVat.REGISTERED.value and "rates_api_base" not in given.model_fields_set:
         port = _listen("cnb_stand_in", processes)
         environment["RATES_API_BASE"] = f"http://127.0.0.1:{port}"
+    if given.seller_vat == SellerVat.REGISTERED.value and "vies_base_url" not in given.model_fields_set:
+        environment["VIES_BASE_URL"] = f"http://127.0.0.1:{_listen('vies_stand_in', processes)}"
     if not given.link_signing_key.get_secret_value():
         environment["LINK_SIGNING_KEY"] = SIGNING_KEY
     return environment
@@ -102,7 +105,10 @@ def _given(settings: Settings) -> dict[str, str]:
         for name in settings.model_fields_set
         if hasattr(value := getattr(settings, name), "get_secret_value")
     }
-    return {name.upper(): str(value) for name, value in {**said, **secrets}.items()}
+    return {
+        name.upper(): json.dumps(value) if isinstance(value, list) else str(value)
+        for name, value in {**said, **secrets}.items()
+    }
 
 
 def _has_database(server: PrivatePostgres) -> bool:
