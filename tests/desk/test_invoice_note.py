@@ -11,6 +11,7 @@ from tests.support.stories import dying_at, restart
 from worker.desk.invoice_note import write_invoice_note
 from worker.errors import ActRefusedError
 
+COPY = "Copy with a note added by the customer after the issue; all else is as issued."
 BOX = "Customer's note"
 FIRST = "2026000001"
 
@@ -67,7 +68,8 @@ def test_R17_a_note_for_an_issued_invoice_prints_an_edition_in_which_only_the_no
     assert [row["edition"] for row in kept] == [1, 2, 3], "each printed version is kept, and twice is harmless"
     assert kept[0] == issued
     plain, noted, without = editions(house)
-    assert noted.replace(f" {BOX} PO 4711", "") == plain == without
+    assert noted.replace(f" {BOX} PO 4711", "").replace(f" {COPY}", "") == plain == without
+    assert COPY in noted, "what was printed for a later note says so"
     assert BOX not in without
     assert kept[2]["pdf_sha256"] == kept[0]["pdf_sha256"], "the empty note takes the box back"
     assert [kind for kind, _ in house.mails()] == ["invoice_issued"], "nobody is mailed a second invoice"

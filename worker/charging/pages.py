@@ -19,7 +19,7 @@ AS_ISSUED = 1
 
 def snapshot_of_edition(snapshot: Mapping[str, object], *, edition: int, note: str | None) -> Mapping[str, object]:
     """What an edition prints: the document as issued, or with the note that a later one was printed for."""
-    return snapshot if edition == AS_ISSUED else {**snapshot, "note": note or None, "is_copy": True}
+    return snapshot if edition == AS_ISSUED else {**snapshot, "note": note or None, "is_copy": bool(note)}
 
 
 def keep_logo(runtime: Runtime) -> None:

@@ -7,8 +7,6 @@ stand in a packet, so ours goes into the bag that typst wrote.
 import io
 import re
 
-import pikepdf
-
 from worker.errors import DocumentError
 
 _SCHEMA = """<rdf:li rdf:parseType="Resource">\
@@ -44,6 +42,9 @@ def marked(pdf: bytes) -> bytes:
     Raises:
         DocumentError: its metadata has not the shape that this version of typst writes.
     """
+    # every worker and command loads this file, and few print an invoice
+    import pikepdf
+
     with pikepdf.open(io.BytesIO(pdf)) as document:
         packet = bytes(document.Root.Metadata.read_bytes()).decode()
         if len(_BAG_END.findall(packet)) != 1 or packet.count("</rdf:RDF>") != 1:
