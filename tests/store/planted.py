@@ -207,6 +207,7 @@ PLANTED: Mapping[str, list[str]] = {
         VALUES (:account, 'term_ending', 'a', '{}', '2026-01-01')
         """,
     ],
+    "erasures_wait": ["UPDATE accounts SET erasure_began_at = '2026-01-01' WHERE id = :account"],
 }
 ALSO: Mapping[str, set[str]] = {
     "term_charged_twice": {"term_of_charge", "invoice_of_paid"},

@@ -61,6 +61,13 @@ _MAILS = f"""
       AND m.not_before < {{now}} - interval '{MAIL_HOURS} hours'
 """  # noqa: S608 - as above
 
+_ERASURES = f"""
+    SELECT a.id, a.id, cast(NULL AS bigint), 'the erasure of the account began on ' || date(a.erasure_began_at)
+    FROM accounts a
+    WHERE a.erasure_began_at < {{now}} - interval '{BEGUN_DAYS} day'
+      AND (a.erased_at IS NULL OR a.provider_customer IS NOT NULL)
+"""  # noqa: S608 - as above
+
 INVARIANTS: Sequence[Invariant] = (
     Invariant(
         "items_wait",
@@ -85,5 +92,11 @@ INVARIANTS: Sequence[Invariant] = (
         "a mail has waited for longer than its limit",
         "Customers are not told what they should know.",
         _MAILS,
+    ),
+    Invariant(
+        "erasures_wait",
+        "an account's erasure was begun and not ended",
+        "Personal data that should be gone is still here or at the provider.",
+        _ERASURES,
     ),
 )
