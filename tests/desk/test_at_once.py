@@ -56,6 +56,7 @@ ADDED = {
     "invoice_note": {"notes"},
     "refund": {"refunds", "letters"},
     "to_free": set(),
+    "erase": set(),
     "schedule_monthly": {"scheduled", "letters"},
     "keep_yearly": set(),
     "new_prices": {"scheduled", "letters"},
@@ -77,7 +78,7 @@ def prepared(house: House, what: str) -> str:
         return ""
     if what == "dispute_release":
         return dispute_won(house, what)
-    if what in {"quote", "order", "order_on_page", "cancel_order", "refund"}:
+    if what in {"quote", "order", "order_on_page", "cancel_order", "refund", "erase"}:
         newcomer(house, what, saved=what in {"order", "refund"})
     if what == "refund":
         buy(house, what, STANDARD)
@@ -86,7 +87,7 @@ def prepared(house: House, what: str) -> str:
         if what == "cancel_order":
             return str(ordered(house, what, made, payer=Payer.PAGE)["order"])
         return made
-    if what in {"quote", "refund"}:
+    if what in {"quote", "refund", "erase"}:
         return ""
     facts: dict[str, Any] = (
         {"interval": "year", "agent_price_minor": 19000} if what in {"schedule_monthly", "keep_yearly"} else {}

@@ -9,6 +9,7 @@ from tests.support.builders import insert, size
 from tests.support.house import House
 from tests.support.invariants import hold
 from tests.support.shopping import (
+    buy,
     caller,
     credit_of,
     entitled,
@@ -20,7 +21,10 @@ from tests.support.shopping import (
 )
 from tests.support.stories import customer, dying_at, hurry, minute, restart, status_of, watching_doors
 from worker.billing.states import Payer
+from worker.desk.erase import erase
 from worker.desk.renewal import renewal_off
+from worker.desk.request import Role
+from worker.desk.to_free import to_free
 from worker.errors import ActRefusedError
 
 STANDARD = wish("standard", "month", 3)
@@ -71,13 +75,15 @@ def patiently(house: House, step: Callable[[], object]) -> None:
         step()
 
 
-def die_everywhere(house: House, scene: Scene, check: Check, *, again: bool = False, alone: bool = True) -> None:
+def die_everywhere(
+    house: House, scene: Scene, check: Check, *, again: bool = False, alone: bool = True, doors_min: int = 8
+) -> None:
     """Die once at each door, every time with another account; `again`: the customer asks again afterwards.
 
     A step that works on its own account only need not be `alone`: what all deaths left behind is settled together.
     """
     doors = doors_of(house, scene)
-    assert len(doors) >= 8
+    assert len(doors) >= doors_min
     died: dict[str, str] = {}
     for door in doors:
         name = name_of(house)
@@ -208,6 +214,30 @@ def test_an_order_survives_a_death_at_every_door(house: House, scene: Scene, che
         check(house, name)
 
     die_everywhere(house, scene, done, again=True, alone=False)
+
+
+def erasing(house: House, name: str) -> Callable[[], object]:
+    """Support erases an account that bought once, always by the same request."""
+    newcomer(house, name)
+    buy(house, name, STANDARD)
+    to_free(house.runtime, caller(name, Role.SUPPORT), request_id="free-1", reason="asked")
+    return lambda: erase(house.runtime, caller(name, Role.SUPPORT), request_id="erase-1", reason="asked")
+
+
+def erased(house: House, name: str) -> None:
+    """Nothing personal is left, here or there; the invoice stands."""
+    (row,) = house.fetch(
+        """SELECT a.erased_at IS NOT NULL AS erased, a.provider_customer, b.company, b.email,
+                  (SELECT count(*) FROM invoices i WHERE i.account_id = a.id) AS invoices
+           FROM accounts a JOIN billing_details b ON b.account_id = a.id WHERE a.external_id = :name""",
+        name=name,
+    )
+    assert row == {"erased": True, "provider_customer": None, "company": "", "email": "", "invoices": 1}
+    assert house.runtime.payments.delete_customer(f"cus_{name}"), "it is deleted there, and still told of"
+
+
+def test_an_erasure_survives_a_death_at_every_door(house: House) -> None:
+    die_everywhere(house, erasing, erased, again=True, alone=False, doors_min=6)
 
 
 def paying_on_page(house: House, name: str) -> Callable[[], object]:

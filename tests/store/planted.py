@@ -221,6 +221,7 @@ PLANTED: Mapping[str, list[str]] = {
         """,
     ],
     "waiting_for_rate": _order("succeeded", also=", paid_at, paid_on", values=", :now, :today"),
+    "erasures_wait": ["UPDATE accounts SET erasure_began_at = '2026-01-01' WHERE id = :account"],
 }
 ALSO: Mapping[str, set[str]] = {
     "term_charged_twice": {"term_of_charge", "invoice_of_paid"},

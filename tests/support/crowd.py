@@ -19,6 +19,7 @@ from tests.support.shopping import caller, wish
 from worker.billing.states import Payer
 from worker.desk.billing_details import change_billing_details
 from worker.desk.disputes import release_dispute
+from worker.desk.erase import erase
 from worker.desk.extend_term import extend_term
 from worker.desk.goodwill import grant_credit
 from worker.desk.interval_change import keep_yearly, schedule_monthly
@@ -103,6 +104,7 @@ _ACTS: Mapping[str, Callable[[House, str, str, str], Done]] = {
     ),
     "refund": lambda house, name, request, _: refund(house.runtime, caller(name), request_id=request),
     "to_free": lambda house, name, request, _: to_free(house.runtime, eva(name), request_id=request, reason="asked"),
+    "erase": lambda house, name, request, _: erase(house.runtime, eva(name), request_id=request, reason="asked"),
     "schedule_monthly": lambda house, name, request, _: schedule_monthly(
         house.runtime, eva(name), request_id=request, reason="asked"
     ),

@@ -128,6 +128,7 @@ _CREDIT = {
     "applied": "pays charge {charge}",
     "refund": "by refund {refund}",
     "granted": "given",
+    "forfeited": "given up, since the account was erased",
 }
 
 

@@ -30,6 +30,14 @@ def lock_account(connection: Connection, external_id: str) -> int | None:
     return found
 
 
+_ERASURE_BEGAN = text("SELECT erasure_began_at IS NOT NULL FROM accounts WHERE id = :account")
+
+
+def erasure_began(connection: Connection, account: int) -> bool:
+    """Whether the account's personal data is being erased, or was."""
+    return bool(connection.execute(_ERASURE_BEGAN, {"account": account}).scalar_one())
+
+
 _LOCK_CHARGES = text("""
     SELECT c.id, c.state, c.provider_intent FROM charges c
     WHERE c.account_id = :account AND c.state NOT IN ('succeeded', 'failed', 'cancelled') ORDER BY c.id FOR UPDATE

@@ -33,13 +33,14 @@ _INSERT = text("""
     SELECT v.account_id, v.kind, v.subject_key, v.subscription_id, v.invoice_id, v.data, v.useless_on
     FROM jsonb_to_recordset(:rows) AS v (account_id bigint, kind text, subject_key text, subscription_id bigint,
                                          invoice_id bigint, data jsonb, useless_on date)
+    WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = v.account_id AND a.erased_at IS NOT NULL)
     ON CONFLICT (account_id, kind, subject_key) DO NOTHING
     RETURNING id
 """).bindparams(bindparam("rows", type_=JSONB))
 
 
 def insert_mails(connection: Connection, mails: Sequence[NewMail]) -> list[int]:
-    """Queue mails; a reason that was mailed before adds nothing. Returns the new ones."""
+    """Queue mails; a reason that was mailed before adds nothing, nor does an erased account. Returns the new ones."""
     if not mails:
         return []
     rows = [
