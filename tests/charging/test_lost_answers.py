@@ -1,10 +1,9 @@
 """Unknown outcomes and payments that process: settled by reading back, the same attempt again, or cancelled."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
-import pytest
-
-from tests.support.builders import update
+from tests.support.builders import Subscriber, update
 from tests.support.house import House
 from tests.support.stories import (
     attempts_of,
@@ -12,6 +11,7 @@ from tests.support.stories import (
     charges_of,
     customer,
     dying_at,
+    hurry,
     kinds_of,
     minute,
     paid,
@@ -21,25 +21,121 @@ from tests.support.stories import (
 )
 from worker.charging.settle import UNKNOWN_CHECKS_MAX
 from worker.gateways.answers import AnswerKind
+from worker.sandbox.emulator.faults import KINDS
 
 CONFIRM = "payment_intents.confirm"
 
 
-@pytest.mark.parametrize("kind", ["stall", "drop_after_execution"])
-def test_R6_a_lost_answer_is_settled_by_reading_back_within_two_minutes(house: House, kind: str) -> None:
-    of = customer(house)
-    house.emulator.fault(kind, CONFIRM, seconds=1.3)
+EXECUTED = (
+    "stall",
+    "stall_in_body",
+    "drop_after_execution",
+    "reset_after_execution",
+    "truncated",
+    "bad_gateway",
+    "error_after_execution",
+    "dependency_failed",
+)
+"""Faults by which the answer of a confirmation is lost that was executed."""
+NOT_EXECUTED = (
+    "late_execution",
+    "drop_before_execution",
+    "reset_before_execution",
+    "bad_gateway_before_execution",
+    "key_in_use",
+)
+"""Faults that look the same to us, though nothing was executed, or only later."""
+TURNED_AWAY = ("rate_limit", "lock_timeout")
+"""Faults that say certainly that nothing was executed."""
+
+
+def struck(house: House, kinds: Iterable[str], *script: str) -> dict[str, Subscriber]:
+    """A customer for each kind of fault, after the renewal that it struck; one that nothing struck is among them."""
+    people = {kind: customer(house, *script) for kind in (*kinds, "none")}
+    for kind in kinds:
+        house.emulator.fault(kind, CONFIRM, customer=f"cus_{people[kind].external_id}", seconds=1.3)
     house.run("renew")
-    lost = charge_of(house, of)
-    assert (lost["state"], [attempt["state"] for attempt in attempts_of(house, of)]) == ("unknown", ["unknown"])
+    return people
+
+
+def executions(house: House, of: Subscriber) -> int:
+    """How often the bank was asked for this customer's money."""
+    return len([each for each in house.emulator.attempts() if each["customer"] == f"cus_{of.external_id}"])
+
+
+def test_every_kind_of_fault_is_of_one_of_these_sorts() -> None:
+    assert {*EXECUTED, *NOT_EXECUTED, *TURNED_AWAY, "error_before_execution"} == set(KINDS)
+
+
+def test_R6_a_lost_answer_is_settled_by_reading_back_within_two_minutes(house: House) -> None:
+    people = struck(house, [*EXECUTED, *NOT_EXECUTED])
+    lost = {kind: of for kind, of in people.items() if kind != "none"}
+    states = {kind: (charge_of(house, of)["state"], attempts_of(house, of)[0]["state"]) for kind, of in lost.items()}
+    assert states == dict.fromkeys(lost, ("unknown", "unknown"))
     house.run("renew")
     house.run("suspend")
-    assert charge_of(house, of)["state"] == "unknown", "nobody tries again before it is settled"
+    again = {kind: charge_of(house, of)["state"] for kind, of in lost.items()}
+    assert again == dict.fromkeys(lost, "unknown"), "nobody tries again before it is settled"
     minute(house, minutes=2)
-    assert charge_of(house, of)["state"] == "succeeded"
-    (attempt,) = attempts_of(house, of)
-    assert (attempt["state"], len(house.emulator.attempts())) == ("succeeded", 1)
-    assert paid(house, of) == [of.list_minor]
+    for kind, of in people.items():
+        (attempt,) = attempts_of(house, of)
+        assert (charge_of(house, of)["state"], attempt["state"]) == ("succeeded", "succeeded"), kind
+        assert (executions(house, of), paid(house, of)) == (1, [of.list_minor]), kind
+    assert house.books().equal, house.books().differences
+
+
+def test_R6_a_lost_answer_is_settled_also_25_hours_later_when_its_key_is_forgotten(house: House) -> None:
+    people = struck(house, [*EXECUTED, *NOT_EXECUTED])
+    house.wait(hours=25)
+    minute(house, minutes=2)
+    for kind, of in people.items():
+        if kind == "late_execution":
+            continue  # whichever comes first, the execution or the cancellation, wins
+        executed = kind not in NOT_EXECUTED
+        assert charge_of(house, of)["state"] == ("succeeded" if executed else "cancelled"), kind
+        assert (len(attempts_of(house, of)), executions(house, of)) == (1, int(executed)), kind
+    house.run("renew")
+    minute(house)
+    for kind, of in people.items():
+        assert (charges_of(house, of)[-1]["state"], paid(house, of)) == ("succeeded", [of.list_minor]), kind
+        assert executions(house, of) == 1, kind
+    assert house.books().equal, house.books().differences
+
+
+def test_R8b_a_lost_refusal_is_not_tried_again_25_hours_later(house: House) -> None:
+    people = struck(house, EXECUTED, "insufficient_funds", "ok")
+    del people["none"]
+    house.wait(hours=25)
+    minute(house, minutes=2)
+    for kind, of in people.items():
+        charge = charge_of(house, of)
+        assert charge["state"] == "cancelled", f"{kind}: the key is forgotten, so nothing is sent again"
+        assert (executions(house, of), paid(house, of)) == (1, []), kind
+    house.run("renew")
+    for kind, of in people.items():
+        assert (executions(house, of), paid(house, of)) == (2, [of.list_minor]), kind
+    assert house.books().equal, house.books().differences
+
+
+def test_R8b_who_is_turned_away_made_no_try(house: House) -> None:
+    people = struck(house, TURNED_AWAY)
+    hurry(house)
+    minute(house, minutes=2)
+    for kind, of in people.items():
+        (attempt,) = [row for row in attempts_of(house, of) if row["state"] != "void"]
+        assert (charge_of(house, of)["state"], attempt["state"]) == ("succeeded", "succeeded"), kind
+        assert (charge_of(house, of)["tries"], executions(house, of)) == (1, 1), kind
+
+
+def test_an_error_that_the_provider_keeps_for_a_key_ends_with_its_23_hours(house: House) -> None:
+    (of, _) = struck(house, ["error_before_execution"]).values()
+    minute(house, minutes=10)
+    assert (charge_of(house, of)["state"], executions(house, of)) == ("unknown", 0), "the same key, the same 500"
+    house.wait(hours=23)
+    minute(house)
+    assert charge_of(house, of)["state"] == "cancelled"
+    house.run("renew")
+    assert (paid(house, of), executions(house, of)) == ([of.list_minor], 1)
     assert house.books().equal, house.books().differences
 
 

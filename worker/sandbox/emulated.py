@@ -68,8 +68,34 @@ class Emulated:
         self._ask("clock", method="PUT", body={"advance_s": seconds})
 
     def fault(self, kind: str, endpoint: str, **how: object) -> None:
-        """Arm a fault: `stall` or `drop_after_execution` at an endpoint such as payment_intents.confirm."""
+        """Arm a fault: a kind of the emulator's `faults.py` at an endpoint such as payment_intents.confirm."""
         self._ask("faults", method="POST", body={"kind": kind, "endpoint": endpoint, **how})
+
+    def no_faults(self) -> None:
+        """Let nothing strike any more."""
+        self._ask("faults", method="DELETE")
+
+    def chances(self, seed: int, rates: dict[str, float], **how: object) -> None:
+        """Have faults strike at random: for each kind the share of the requests."""
+        self._ask("chances", method="PUT", body={"seed": seed, "rates": rates, **how})
+
+    def chances_taken(self) -> dict[str, int]:
+        """How often each kind has struck at random."""
+        found: dict[str, int] = self._ask("chances")["struck"]
+        return found
+
+    def tell_events(self, *, late_s: float = 0.0, doubled: bool = False, reordered: bool = False) -> None:
+        """List events so much later, twice each, or each two in the wrong order."""
+        manner = {"late_s": late_s, "doubled": doubled, "reordered": reordered}
+        self._ask("events/manner", method="PUT", body=manner)
+
+    def keep(self, name: str) -> None:
+        """Keep everything as it stands, to go back to it."""
+        self._ask(f"kept/{name}", method="PUT")
+
+    def go_back(self, name: str) -> None:
+        """Put everything back as it was when it was kept; its clock has run on by the time that passed."""
+        self._ask(f"kept/{name}", method="POST")
 
     def limits(self, *, per_endpoint: int | None, overall: int | None = None) -> None:
         """Switch rate limits on or off, in calls per second."""

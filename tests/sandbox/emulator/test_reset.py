@@ -98,3 +98,43 @@ def test_an_answer_held_back_ends_in_the_old_world(own: Desk) -> None:
     assert late != [answer.json()["id"]]
     assert own.wire("GET", f"/v1/customers/{late[0]}").status_code == 404
     assert own.wire("GET", f"/v1/customers/{answer.json()['id']}").status_code == 200
+
+
+def test_it_goes_back_to_what_was_kept_as_often_as_wanted(desk: Desk) -> None:
+    emulated = Emulated(desk.url)
+    emulated.reset()
+    held = desk.raw_control("PUT", "kept/x")
+    assert held.status_code == 400, "a journal's file cannot be taken back"
+
+
+@pytest.fixture
+def forgetful(tmp_path: Path) -> Iterator[Desk]:
+    """An emulator of the test's own, without a journal's file."""
+    with listening("worker.sandbox.emulator", folder=tmp_path) as process:
+        desk = Desk(process.url, tmp_path, iter(range(999)), "own")
+        yield desk
+        desk.close()
+
+
+def test_whoever_goes_back_finds_objects_keys_faults_and_what_is_to_come(forgetful: Desk) -> None:
+    own, emulated = forgetful, Emulated(forgetful.url)
+    assert own.raw_control("POST", "kept/lived").status_code == 404
+    paid = _live(own)
+    own.control("POST", "faults", {"kind": "rate_limit", "endpoint": "balance.retrieve", "nth": 2})
+    emulated.keep("lived")
+    kept = _portrait(own)
+    for _ in range(2):
+        assert [own.wire("GET", "/v1/balance").status_code for _ in range(2)] == [200, 429]
+        own.wire("POST", "/v1/refunds", f"payment_intent={paid}&amount=1", key="another")
+        own.control("PUT", "clock", {"advance_s": 3600})
+        assert _portrait(own) != kept
+        emulated.go_back("lived")
+        now = _portrait(own)
+        assert now | {"shift": 0} == kept | {"shift": 0}
+        again = own.wire("POST", f"/v1/payment_intents/{paid}/confirm", "off_session=true", key="confirm")
+        assert (again.json()["id"], again.headers["Idempotent-Replayed"]) == (paid, "true")
+        own.control("PUT", "clock", {"advance_s": 10})
+        assert own.wire("GET", "/v1/refunds").json()["data"][0]["status"] == "succeeded"
+        emulated.go_back("lived")
+    emulated.reset()
+    assert own.wire("GET", "/v1/payment_intents").json()["data"] == []

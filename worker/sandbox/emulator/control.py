@@ -15,6 +15,7 @@ from worker.sandbox.emulator import disputes, methods, refunds, seeding
 from worker.sandbox.emulator.dials import Dials
 from worker.sandbox.emulator.endpoints import NAMES
 from worker.sandbox.emulator.errors import MISSING, ApiError
+from worker.sandbox.emulator.events import Manner
 from worker.sandbox.emulator.outcomes import Script, parse, parse_refund
 from worker.sandbox.emulator.world import World
 
@@ -44,9 +45,13 @@ class Control:
             ("POST", "disputes/close"): self._close_dispute,
             ("GET", "events"): self._events,
             ("PUT", "events"): self._withhold_events,
+            ("GET", "events/manner"): self._manner,
+            ("PUT", "events/manner"): self._put_manner,
             ("GET", "faults"): self._faults,
             ("POST", "faults"): self._arm,
             ("DELETE", "faults"): self._disarm,
+            ("GET", "chances"): self._chances,
+            ("PUT", "chances"): self._leave_to_chance,
             ("GET", "limits"): self._limits,
             ("PUT", "limits"): self._put_limits,
             ("PUT", "latency"): self._latency,
@@ -146,17 +151,31 @@ class Control:
                 raise ValueError("withheld is true or false")
         return self._events(name, given)
 
+    def _manner(self, _name: str, _given: Json) -> Json:
+        return self._world.events.manner.shown()
+
+    def _put_manner(self, name: str, given: Json) -> Json:
+        self._world.events.behave(Manner.of(given), now=self._world.now())
+        return self._manner(name, given)
+
     def _faults(self, _name: str, _given: Json) -> Json:
         return {"faults": [fault.shown() for fault in self._dials.faults.armed]}
 
     def _arm(self, _name: str, given: Json) -> Json:
-        if given.get("endpoint") not in {None, *NAMES}:
-            raise ValueError(f"no such endpoint; there are {', '.join(sorted(NAMES))}")
+        _demand_endpoint(given)
         return self._dials.faults.arm(given).shown()
 
     def _disarm(self, name: str, given: Json) -> Json:
-        self._dials.faults.armed.clear()
+        self._dials.faults.clear()
         return self._faults(name, given)
+
+    def _chances(self, _name: str, _given: Json) -> Json:
+        chances = self._dials.faults.chances
+        return {} if chances is None else chances.shown()
+
+    def _leave_to_chance(self, _name: str, given: Json) -> Json:
+        _demand_endpoint(given)
+        return self._dials.faults.leave_to_chance(given).shown()
 
     def _limits(self, _name: str, _given: Json) -> Json:
         return {"per_endpoint": self._dials.limits.per_endpoint, "global": self._dials.limits.overall}
@@ -186,6 +205,11 @@ class Control:
     def _reset(self, _name: str, _given: Json) -> Json:
         self._dials.limits.reset()
         return self._dials.limits.shown()
+
+
+def _demand_endpoint(given: Json) -> None:
+    if given.get("endpoint") not in {None, *NAMES}:
+        raise ValueError(f"no such endpoint; there are {', '.join(sorted(NAMES))}")
 
 
 def _day(text: str) -> datetime:

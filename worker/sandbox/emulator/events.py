@@ -1,6 +1,6 @@
 """Events: what happened, kept for 30 days on the emulator's clock, paged newest first, filtered by type."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from worker.sandbox.emulator.errors import invalid, missing
@@ -51,12 +51,44 @@ class Event:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How events come to be listed; Stripe promises neither order nor haste nor that each is told once.
+
+    Args:
+        late_s: seconds after which an event shows up, in the place that its time gives it.
+        doubled: whether everything is told by two events.
+        reordered: whether each two events that follow one another change places; the first waits for the second.
+    """
+
+    late_s: float = 0.0
+    doubled: bool = False
+    reordered: bool = False
+
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> "Manner":
+        """As given in JSON. Raises ValueError when it makes no sense."""
+        match {**cls().shown(), **given}:
+            case {"late_s": int() | float() as late, "doubled": bool(twice), "reordered": bool(turned), **rest} if (
+                not rest and late >= 0
+            ):
+                return cls(late, twice, turned)
+        raise ValueError("late_s is a number of seconds; doubled and reordered are true or false")
+
+    def shown(self) -> dict[str, Any]:
+        """The manner as JSON."""
+        return {"late_s": self.late_s, "doubled": self.doubled, "reordered": self.reordered}
+
+
 class EventLog:
     """All events of the last 30 days but those that were withheld."""
 
     def __init__(self) -> None:
         self.withholds = False
         self.withheld = 0
+        self.manner = Manner()
+        self._late: list[Event] = []
+        self._waiting: Event | None = None
         self._events: dict[str, Event] = {}
         self._all = Shelf()
         self._by_type: dict[str, Shelf] = {}
@@ -67,10 +99,41 @@ class EventLog:
         if self.withholds:
             self.withheld += 1
             return
+        if self.manner.reordered:
+            first, self._waiting = self._waiting, None
+            if first is None:
+                self._waiting = event
+                return
+            self._list_or_delay(replace(event, number=first.number))
+            event = replace(first, number=event.number)
+        self._list_or_delay(event)
+
+    def behave(self, manner: Manner, *, now: int) -> None:
+        """List events in this manner from now on; the one that waits for another is listed as it is."""
+        self.manner = manner
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            self._list(waiting)
+        self._list_due(now)
+
+    def _list_or_delay(self, event: Event) -> None:
+        if self.manner.late_s:
+            self._late.append(event)
+        else:
+            self._list(event)
+
+    def _list_due(self, now: int) -> None:
+        """List the late ones whose time has come, or all of them once nothing is late any more."""
+        due = [event for event in self._late if event.created + self.manner.late_s <= now]
+        if due:
+            self._late = [event for event in self._late if event.created + self.manner.late_s > now]
+            for event in due:
+                self._list(event)
+
+    def _list(self, event: Event) -> None:
         self._events[event.id] = event
-        self._all.add(event.id, number=event.number, created=event.created)
-        by_type = self._by_type.setdefault(event.type, Shelf())
-        by_type.add(event.id, number=event.number, created=event.created)
+        for shelf in (self._all, self._by_type.setdefault(event.type, Shelf())):
+            shelf.put(event.id, number=event.number, created=event.created)
         self._since_pruning += 1
         if self._since_pruning >= _PRUNE_EVERY:
             self._since_pruning = 0
@@ -78,6 +141,7 @@ class EventLog:
 
     def get(self, name: str, *, now: int) -> Event:
         """One event. Raises ApiError when there is none, or it is older than 30 days."""
+        self._list_due(now)
         event = self._events.get(name)
         if event is None or event.created < now - KEPT_S:
             raise missing("event", name)
@@ -85,6 +149,7 @@ class EventLog:
 
     def page(self, params: dict[str, Any], *, now: int) -> tuple[list[Event], bool]:
         """One page of events, newest first, and whether more lie beyond."""
+        self._list_due(now)
         oldest = now - KEPT_S
 
         def number_of(name: str) -> int | None:

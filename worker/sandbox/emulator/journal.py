@@ -82,6 +82,11 @@ class Journal:
             "disputes": [line for line in self._disputes.values() if low <= line["created"] < high],
         }
 
+    @property
+    def on_file(self) -> bool:
+        """Whether what happens is written to a file too."""
+        return self._file is not None
+
     def close(self) -> None:
         """Close the file, if there is one; what comes later stays in memory."""
         if self._file is not None:

@@ -5,6 +5,7 @@ import base64
 import binascii
 import json
 import logging
+from dataclasses import dataclass
 from functools import lru_cache
 
 from aiohttp import web
@@ -17,7 +18,7 @@ from worker.sandbox.emulator.endpoints import Endpoint
 from worker.sandbox.emulator.errors import UNAUTHORISED, ApiError, invalid
 from worker.sandbox.emulator.events import Cause
 from worker.sandbox.emulator.expanding import check_expand, expand
-from worker.sandbox.emulator.faults import KINDS, Where
+from worker.sandbox.emulator.faults import BEFORE, BROKEN_BEFORE, INSTEAD, ON_WIRE, Fault, Where
 from worker.sandbox.emulator.idempotency import Answer, Keys
 from worker.sandbox.emulator.world import API_VERSION, World
 
@@ -25,15 +26,29 @@ encode = json.JSONEncoder(separators=(",", ":")).encode
 
 _OK, _ERROR = 200, 500
 _log = logging.getLogger("emulator")
+LATE = "late_execution"
+"""The one fault of a request that is executed all the same, when its sender has long given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A request to the API that was routed and authorised, and the fault that strikes it."""
+
+    endpoint: Endpoint
+    target: str
+    path: str
+    pairs: form.Pairs
+    cause: Cause
+    fault: Fault | None = None
 
 
 class Server:
     """Answers one request at a time; only waiting (latency, stalls) happens side by side."""
 
-    def __init__(self, world: World, dials: Dials) -> None:
+    def __init__(self, world: World, dials: Dials, keys: Keys | None = None) -> None:
         self.world = world
         self.dials = dials
-        self.keys = Keys(world.clock)
+        self.keys = keys or Keys(world.clock)
         self._control = Control(world, dials)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -59,39 +74,68 @@ class Server:
         except ApiError as error:
             return _respond(_tell(error), request_id)
         key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
-        answer = await self._keyed(endpoint, target, path, pairs, Cause(request_id, key))
-        if self.dials.faults.armed:
-            fault = self.dials.faults.strike(self._where(endpoint, target, pairs))
-            if fault is not None:
-                answer = await KINDS[fault.kind](fault, request.transport, answer)
-        return _respond(answer, request_id)
+        fault = None if self.dials.faults.quiet else self.dials.faults.strike(self._where(endpoint, target, pairs))
+        task = Task(endpoint, target, path, pairs, Cause(request_id, key), fault)
+        if fault is None:
+            return _respond(await self._keyed(task), request_id)
+        return await self._under(fault, task, request, request_id)
 
-    async def _keyed(self, endpoint: Endpoint, target: str, path: str, pairs: form.Pairs, cause: Cause) -> Answer:
-        if not cause.key:
-            answer = self._execute(endpoint, target, pairs, cause)
+    async def _under(self, fault: Fault, task: Task, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
+        """Answer a request that a fault strikes."""
+        if fault.kind in BEFORE and fault.kind != LATE:
+            instead = await BEFORE[fault.kind](fault, request)
+            if isinstance(instead, ApiError):
+                return _respond(_tell(instead), request_id)
+            assert instead is not None, "only a late execution is one after all"
+            return instead
+        response = _respond(await self._keyed(task, request), request_id)
+        return await ON_WIRE[fault.kind](fault, request, response) if fault.kind in ON_WIRE else response
+
+    async def _keyed(self, task: Task, request: web.BaseRequest | None = None) -> Answer:
+        key = task.cause.key
+        if not key:
+            await self._let_it_wait(task, request)
+            answer = self._execute(task)
             await self._wait()
             return answer
         try:
-            held = self.keys.begin(cause.key, form.fingerprint(path, pairs), cause.request_id or "")
+            held = self.keys.begin(key, form.fingerprint(task.path, task.pairs), task.cause.request_id or "")
         except ApiError as error:
             return _tell(error)
         if held.answer is not None:
             await self._wait()
             headers = {**held.answer.headers, "Idempotent-Replayed": "true"}
             return Answer(held.answer.status, held.answer.body, kept=True, headers=headers)
-        answer = self._execute(endpoint, target, pairs, cause)
-        answer.headers |= {"Idempotency-Key": cause.key, "Original-Request": held.request_id}
+        await self._let_it_wait(task, request)
+        answer = self._execute(task)
+        answer.headers |= {"Idempotency-Key": key, "Original-Request": held.request_id}
         try:
             await self._wait()
         finally:
             self.keys.finish(held, answer)
         return answer
 
-    def _execute(self, endpoint: Endpoint, target: str, pairs: form.Pairs, cause: Cause) -> Answer:
+    async def _let_it_wait(self, task: Task, request: web.BaseRequest | None) -> None:
+        """Hold a request back before its execution, its key in flight, if that is its fault."""
+        if task.fault is not None and task.fault.kind == LATE and request is not None:
+            await BEFORE[LATE](task.fault, request)
+
+    def _execute(self, task: Task) -> Answer:
+        """The answer that the key will remember: the true one, or what a fault puts in its place."""
+        fault = task.fault
+        if fault is None:
+            return self._run(task)
+        if fault.kind in BROKEN_BEFORE:
+            return _tell(BROKEN_BEFORE[fault.kind](fault))
+        answer = self._run(task)
+        return _tell(INSTEAD[fault.kind](fault)) if fault.kind in INSTEAD else answer
+
+    def _run(self, task: Task) -> Answer:
+        endpoint = task.endpoint
         try:
-            params = endpoint.spec.read(form.nest(pairs))
+            params = endpoint.spec.read(form.nest(task.pairs))
             check_expand(endpoint.name, params.get("expand", []))
-            shown = endpoint.run(self.world, Call(endpoint.name, target, params, cause))
+            shown = endpoint.run(self.world, Call(endpoint.name, task.target, params, task.cause))
             expand(self.world, shown, params.get("expand", []))
         except ApiError as error:
             return _tell(error)

@@ -28,6 +28,19 @@ class Shelf:
         self._createds.append(created)
         self._ids.append(name)
 
+    def put(self, name: str, *, number: int, created: int) -> None:
+        """Put an id in its place, which need not be the end."""
+        if not self._numbers or number > self._numbers[-1]:
+            self.add(name, number=number, created=created)
+            return
+        at = bisect_left(self._numbers, number)
+        self._numbers.insert(at, number)
+        self._createds.insert(at, created)
+        self._ids.insert(at, name)
+        self._in_order = self._in_order and self._createds[max(at - 1, 0) : at + 2] == sorted(
+            self._createds[max(at - 1, 0) : at + 2]
+        )
+
     def newest(self) -> str:
         """The id that was added last."""
         return self._ids[-1]
