@@ -53,7 +53,7 @@ def test_three_nights_end_with_equal_books_and_paper_to_open(tmp_path: Path) -> 
 def test_whatever_ends_it_no_process_stays(tmp_path: Path, how: signal.Signals) -> None:
     demo = _demo(tmp_path / "demo", days=3)
     try:
-        until(lambda: _asked(tmp_path), limit_s=40, what="the first work of a worker")
+        until(lambda: _asked(tmp_path) and len(_family(demo.pid)) > 8, limit_s=40, what="workers that are up")
         family = _family(demo.pid)
         assert len(family) > 8, "servers, emulator, sink, workers"
         os.kill(demo.pid, how)
