@@ -19,8 +19,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
 
     # Servers
-    database_url: str = Field(default="", description="PostgreSQL 15 or newer, postgresql://...")
-    redis_url: str = Field(default="", description="Redis with maxmemory-policy noeviction, a database of its own")
+    database_url: str = Field(default="", repr=False, description="PostgreSQL 15 or newer, postgresql://...")
+    redis_url: str = Field(
+        default="", repr=False, description="Redis with maxmemory-policy noeviction, a database of its own"
+    )
     database_pool_max: int = Field(default=10, ge=1, description="connections a process may hold")
     statement_timeout_s: int = Field(default=60, ge=1)
     redis_namespace: str = "odnowa"
