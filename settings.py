@@ -4,13 +4,21 @@ A value comes from the environment variable of the same name in capitals (`SMTP_
 in the working folder, else from the default here. The rules marked [ours] on the product page are `rule_*`.
 """
 
+import math
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableError
 
 from worker.errors import SettingsError
+
+TEXT_MAX = 1_000
+NUMBER_MAX = 2**31 - 1
+_PAGES = ("stripe_api_base", "account_page_url", "payment_page_url")
+_MAILBOXES = ("mail_from", "mail_reply_to", "seller_email")
 
 
 class Settings(BaseSettings):
@@ -19,8 +27,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
 
     # Servers
-    database_url: str = Field(default="", description="PostgreSQL 15 or newer, postgresql://...")
-    redis_url: str = Field(default="", description="Redis with maxmemory-policy noeviction, a database of its own")
+    database_url: str = Field(default="", repr=False, description="PostgreSQL 15 or newer, postgresql://...")
+    redis_url: str = Field(
+        default="", repr=False, description="Redis with maxmemory-policy noeviction, a database of its own"
+    )
     database_pool_max: int = Field(default=10, ge=1, description="connections a process may hold")
     statement_timeout_s: int = Field(default=60, ge=1)
     redis_namespace: str = "odnowa"
@@ -96,8 +106,8 @@ class Settings(BaseSettings):
     # Rules of ours (product-rules.md, [ours])
     rule_retry_days: tuple[int, ...] = (1, 3, 5, 7)
     rule_reminder_days: tuple[int, ...] = (14, 7, 1)
-    rule_yearly_announcement_days: int = 30
-    rule_card_expiry_days: int = 14
+    rule_yearly_announcement_days: int = Field(default=30, ge=1)
+    rule_card_expiry_days: int = Field(default=14, ge=1)
     rule_price_notice_days: int = Field(default=30, ge=1, description="how long new prices are announced ahead")
     rule_extension_days_max: int = Field(default=366, ge=1, description="the most days that support gives at once")
     rule_refund_days: int = Field(default=15, ge=0, description="a first payment goes back until then (R14)")
@@ -125,6 +135,33 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
 
+    @field_validator("*")
+    @classmethod
+    def _sensible(cls, value: Any) -> Any:
+        """No setting is endless, or holds what nobody sees: it would end in a header, an address or a query."""
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if isinstance(text, str) and not (text.isprintable() and len(text) <= TEXT_MAX):
+            raise ValueError(f"holds characters that cannot be seen, or more than {TEXT_MAX}")
+        if isinstance(value, int | float) and not (math.isfinite(value) and value <= NUMBER_MAX):
+            raise ValueError(f"must not be above {NUMBER_MAX}")
+        if isinstance(value, tuple) and not (value and all(0 < one <= NUMBER_MAX for one in value)):
+            raise ValueError(f"must hold numbers from 1 to {NUMBER_MAX}, and at least one")
+        return value
+
+    @field_validator(*_PAGES)
+    @classmethod
+    def _page(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/?#@]+(/\S*)?", value):
+            raise ValueError("must be an address like https://shop.example/account")
+        return value
+
+    @field_validator(*_MAILBOXES)
+    @classmethod
+    def _mailbox(cls, value: str) -> str:
+        if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+|[^@<>]+<[^\s@<>]+@[^\s@<>]+>", value):
+            raise ValueError("must be an e-mail address, such as billing@shop.example")
+        return value
+
 
 def load_settings() -> Settings:
     """The settings of this process.
@@ -134,6 +171,9 @@ def load_settings() -> Settings:
     """
     try:
         return Settings()
+    except UnreadableError as error:
+        name = re.search(r'field "(\w+)"', str(error))
+        raise SettingsError(f"{name[1].upper() if name else 'a setting'}: must be a list like [1, 3, 5, 7]") from None
     except ValidationError as error:
         found = [f"{'_'.join(map(str, one['loc'][:1])).upper()}: {one['msg']}" for one in error.errors()]
         raise SettingsError("; ".join(found)) from None

@@ -1,7 +1,8 @@
 """The composition root: settings become the parts that jobs and the command line are handed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Engine
@@ -26,6 +27,7 @@ from worker.gateways.stripe import StripeGateway
 from worker.gateways.vies import Vies
 from worker.store.engine import make_engine
 from worker.store.migrations import check_migrated
+from worker.telemetry import hide
 
 SIGNING_KEY_MIN = 32
 
@@ -36,7 +38,7 @@ class Links:
 
     account_page_url: str
     payment_page_url: str
-    signing_key: str
+    signing_key: str = field(repr=False)
     valid_days: int
     vies_page_url: str
 
@@ -149,8 +151,22 @@ def make_policy(settings: Settings) -> Policy:
     )
 
 
+def hide_secrets(settings: Settings) -> None:
+    """Have no secret of these settings leave the process in words: not the keys, nor a password in an address."""
+    hide(
+        settings.stripe_api_key.get_secret_value(),
+        settings.smtp_password.get_secret_value(),
+        settings.link_signing_key.get_secret_value(),
+    )
+    for address in (settings.database_url, settings.redis_url):
+        # by hand, so that what is no address hides its password, too
+        password = address.partition("://")[2].rpartition("@")[0].partition(":")[2]
+        hide(password, unquote(password))
+
+
 def make_payments(settings: Settings) -> StripeGateway:
     """The provider, paced together with all other workers."""
+    hide_secrets(settings)
     key = _need(settings.stripe_api_key.get_secret_value(), "STRIPE_API_KEY", "the provider's secret key")
     redis_url = _need(settings.redis_url, "REDIS_URL", "redis://localhost:6379/0")
     pacer = (
@@ -191,6 +207,7 @@ def make_vies(settings: Settings, clock: Clock) -> Vies:
 
 def make_mailer(settings: Settings) -> SmtpMailer:
     """A mailer with no connection yet."""
+    hide_secrets(settings)
     return SmtpMailer(
         settings.smtp_host,
         settings.smtp_port,
@@ -208,6 +225,7 @@ def make_files(settings: Settings) -> Files:
 
 def make_database(settings: Settings, *, name: str = "odnowa") -> Engine:
     """The engine of these settings. Raises SettingsError when there is no usable address."""
+    hide_secrets(settings)
     return make_engine(
         _need(settings.database_url, "DATABASE_URL", "postgresql://user@host/name"),
         pool_max=settings.database_pool_max,
@@ -248,6 +266,7 @@ def home_currency(settings: Settings) -> str | None:
 
 def make_runtime(settings: Settings) -> Runtime:
     """All parts, connected to nothing yet. Raises SettingsError with a sentence that names the variable."""
+    hide_secrets(settings)
     signing_key = settings.link_signing_key.get_secret_value()
     if len(signing_key) < SIGNING_KEY_MIN:
         raise SettingsError(f"LINK_SIGNING_KEY needs at least {SIGNING_KEY_MIN} characters; it signs links in mails")

@@ -9,6 +9,8 @@ from typing import Any
 
 import stripe
 
+from worker.telemetry import scrubbed
+
 
 class AnswerKind(StrEnum):
     """The closed set. Whatever is not a definite yes or no is `unknown`."""
@@ -308,7 +310,8 @@ def name_of(reference: Any) -> str | None:
 
 def _sentence_of(error: BaseException) -> str:
     said = getattr(getattr(error, "error", None), "message", None)
-    return f"{type(error).__name__}: {said or type(error).__doc__ or ''}"[:300]
+    # a provider may repeat the key that it refuses
+    return scrubbed(f"{type(error).__name__}: {said or type(error).__doc__ or ''}")[:300]
 
 
 def _request_id_of(answered: stripe.StripeObject) -> str | None:

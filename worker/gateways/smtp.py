@@ -19,6 +19,7 @@ import structlog
 
 from worker.boundary import call
 from worker.errors import UnreachableError
+from worker.telemetry import scrubbed
 
 MAILS_PER_CONNECTION = 100
 """Servers end long connections; leaving first is cheaper than being thrown out in the middle of a mail."""
@@ -233,4 +234,4 @@ def _is_final(code: int) -> bool:
 
 def _plain(text: bytes | str) -> str:
     words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return " ".join(words.split())[:_TEXT_LIMIT]
+    return scrubbed(" ".join(words.split()))[:_TEXT_LIMIT]

@@ -7,7 +7,7 @@ pacer and its own idempotency key, which the client would silently replace if it
 import contextvars
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
@@ -36,7 +36,7 @@ class StripeLine:
         pacer: where slots come from.
     """
 
-    api_key: str
+    api_key: str = field(repr=False)
     api_base: str
     timeout_s: float
     connections: int

@@ -9,6 +9,7 @@ import typer
 from worker.errors import SettingsError
 from worker.ops.edge import ExitCode, explained
 from worker.ops.options import Json
+from worker.telemetry import scrubbed
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -72,12 +73,12 @@ def _examined(name: str, check: Check, advice: str, settings: "Settings") -> Fin
     try:
         return Finding(name, ok=True, seen=check(settings))
     except NotWellError as error:
-        return Finding(name, ok=False, seen=str(error), advice=advice)
+        return Finding(name, ok=False, seen=scrubbed(str(error)), advice=advice)
     except Exception as error:
         seen = explained(error)
         if seen is None:
             raise
-        return Finding(name, ok=False, seen=seen, advice=advice)
+        return Finding(name, ok=False, seen=scrubbed(seen), advice=advice)
 
 
 def _settings(settings: "Settings") -> str:

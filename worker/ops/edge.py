@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from worker.errors import OdnowaError
+from worker.telemetry import scrubbed
 
 
 class ExitCode(IntEnum):
@@ -70,7 +71,7 @@ class OneLineErrors(TyperGroup):
 
 def say(line: str) -> None:
     """One line to the person at the terminal, beside whatever stdout carries."""
-    sys.stderr.write(f"odnowa: {line}\n")
+    sys.stderr.write(f"odnowa: {scrubbed(line)}\n")
 
 
 def explained(error: BaseException) -> str | None:

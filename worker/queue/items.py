@@ -17,6 +17,7 @@ from sqlalchemy.sql import bindparam
 from worker import boundary
 from worker.errors import LeaseLostError, PermanentError, TransientError
 from worker.queue.plans import Claimed, PlannedItem
+from worker.telemetry import scrubbed
 
 RETRY_FIRST_S = 2
 """A failed item waits 2 s, then twice as long each time."""
@@ -207,8 +208,8 @@ def fail(engine: Engine, held: Lease, error: BaseException, *, attempts_max: int
         "deferrals_max": DEFERRALS_MAX,
         "transient": transient,
         "pause_s": pause_s,
-        "error": f"{type(error).__name__}: {error}"[:1000],
-        "trace": "".join(traceback.format_exception(error))[-8000:],
+        "error": scrubbed(f"{type(error).__name__}: {error}")[:1000],
+        "trace": scrubbed("".join(traceback.format_exception(error)))[-8000:],
     }
     with boundary.transaction(engine, "queue.fail") as connection:
         row = connection.execute(_FAIL, values).one_or_none()
