@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
@@ -137,14 +137,15 @@ class Settings(BaseSettings):
 
     @field_validator("*")
     @classmethod
-    def _sensible(cls, value: Any) -> Any:
+    def _sensible(cls, value: Any, about: ValidationInfo) -> Any:
         """No setting is endless, or holds what nobody sees: it would end in a header, an address or a query."""
         text = value.get_secret_value() if isinstance(value, SecretStr) else value
         if isinstance(text, str) and not (text.isprintable() and len(text) <= TEXT_MAX):
             raise ValueError(f"holds characters that cannot be seen, or more than {TEXT_MAX}")
         if isinstance(value, int | float) and not (math.isfinite(value) and value <= NUMBER_MAX):
             raise ValueError(f"must not be above {NUMBER_MAX}")
-        if isinstance(value, tuple) and not (value and all(0 < one <= NUMBER_MAX for one in value)):
+        days = isinstance(value, tuple) and about.field_name != "gross_price_currencies"
+        if days and not (value and all(0 < one <= NUMBER_MAX for one in value)):
             raise ValueError(f"must hold numbers from 1 to {NUMBER_MAX}, and at least one")
         return value
 
