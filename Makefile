@@ -20,13 +20,13 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 # Prerequisites are made from left to right: dev.txt holds all of runtime.txt, the project needs its build tool.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo run test storm crash check fmt lock bench clean
+.PHONY: help setup demo run test storm crash check fmt lock bench pictures clean
 
 DEMO_PARTS := $(VENV)/.runtime $(VENV)/.servers $(VENV)/.project
 TEST_PARTS := $(VENV)/.dev $(VENV)/.servers $(VENV)/.project
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' Makefile
 
 setup: $(TEST_PARTS) ## create .venv with everything that tests and development need
 
@@ -61,6 +61,9 @@ lock: ## pin the dependencies again, with hashes (needs uv)
 
 bench: $(DEMO_PARTS) ## measure renewals per second and what each costs
 	@$(RUN) -m bench.renewals $(ARGS)
+
+pictures: $(TEST_PARTS) ## draw documents and mails of every language into docs/pictures (mails need chromium)
+	@$(RUN) -m tests.documents.pictures
 
 clean: ## remove .venv, var and all caches
 	rm -rf $(VENV) var *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

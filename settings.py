@@ -35,6 +35,14 @@ class Settings(BaseSettings):
     stripe_connections: int = Field(default=24, ge=1, description="calls at once per process; one second of them")
     stripe_paced: bool = Field(default=True, description="off only for a provider without limits, as in the bench")
 
+    # The register of VAT numbers, asked by a registered seller only
+    vies_base_url: str = "https://ec.europa.eu/taxation_customs/vies/rest-api"
+    vies_page_url: str = Field(
+        default="https://ec.europa.eu/taxation_customs/vies", description="where people look a number up"
+    )
+    vies_timeout_s: float = Field(default=20, gt=0, le=60, description="states take up to 16 seconds")
+    vies_calls_per_second: float = Field(default=1, gt=0, description="per country, all workers together")
+
     # Mail
     smtp_host: str = "127.0.0.1"
     smtp_port: int = Field(default=25, ge=1, le=65535)
@@ -45,6 +53,13 @@ class Settings(BaseSettings):
     mail_from: str = "billing@odnowa.example"
     mail_reply_to: str = "support@odnowa.example"
     mail_attempts_max: int = Field(default=12, ge=1)
+
+    # The place of files: the pages of documents
+    files_url: str = Field(default="var/files", min_length=1, description="a folder, or an address that fsspec knows")
+
+    # The bank whose exchange rates stand on documents
+    rates_api_base: str = Field(default="https://api.cnb.cz/cnbapi", description="the Czech National Bank's")
+    rates_timeout_s: float = Field(default=10, gt=0, le=60)
 
     # Pages of the product that mails lead to
     account_page_url: str = "https://shop.odnowa.example/account"
@@ -66,7 +81,12 @@ class Settings(BaseSettings):
     seller_web: str = "odnowa.example"
     seller_vat: Literal["not_registered", "registered"] = "not_registered"
     seller_vat_number: str = Field(default="", description="with its country; of a registered seller")
+    seller_currency: Literal["PLN", "EUR", "USD", "CZK"] = Field(default="CZK", description="of its tax office")
+    seller_logo: Path | None = Field(default=None, description="an SVG or PNG picture for documents, 64 kB at most")
     seller_timezone: str = "Europe/Prague"
+    gross_price_currencies: tuple[Literal["PLN", "EUR", "USD", "CZK"], ...] = Field(
+        default=(), description="as a JSON list: the price list contains VAT in these"
+    )
     invoice_prefix: str = Field(default="", max_length=8)
     credit_note_prefix: str = Field(default="D", max_length=8, description="of the credit notes; never the invoices'")
     invoice_start_year: int = Field(default=0, ge=0, description="the year that the next two settings are for")
@@ -86,6 +106,8 @@ class Settings(BaseSettings):
     rule_quote_minutes: int = Field(default=15, ge=1, description="how long a quote may be confirmed")
     rule_order_hours: int = Field(default=24, ge=1, le=168, description="how long an order may be paid")
     rule_agents_max: int = Field(default=10_000, ge=1, description="the most agents of one subscription")
+    rule_vies_valid_days: int = Field(default=90, ge=1, description="how old a VAT number's confirmation may be")
+    rule_rate_days_max: int = Field(default=7, ge=0, description="how much older than the payment a rate may be")
     rule_catch_up_days: int = Field(default=31, ge=0)
     rule_replay_limit_hours: int = Field(default=23, ge=1, le=23)
 

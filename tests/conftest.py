@@ -14,10 +14,12 @@ import pytest
 import redis
 from sqlalchemy import Engine, create_engine
 
+from tests.support.bank import Bank
 from tests.support.builders import NOON
-from tests.support.house import House, build_house
+from tests.support.house import House, build_house, register_seller
 from tests.support.mail_sink import LINK, MailSink, fresh, lead
 from tests.support.processes import Listening, listening
+from tests.support.register import Register
 from tests.support.servers import Servers, empty, own_database, own_redis
 from worker.sandbox.emulated import Emulated
 
@@ -121,6 +123,19 @@ def emulator(_emulator: Listening) -> Listening:
 
 
 @pytest.fixture(scope="session")
+def _bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    with listening("worker.sandbox.cnb_stand_in", folder=tmp_path_factory.mktemp("bank")) as process:
+        yield Bank(process.url)
+
+
+@pytest.fixture
+def bank(_bank: Bank) -> Bank:
+    """A stand-in for the bank that publishes rates: one process for all tests, at its ease before each."""
+    _bank.forget()
+    return _bank
+
+
+@pytest.fixture(scope="session")
 def _mail_sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
     folder = tmp_path_factory.mktemp("sink")
     link = lead(folder / LINK, folder / "nobody")
@@ -132,6 +147,25 @@ def _mail_sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
 def mail_sink(_mail_sink: Listening, tmp_path: Path) -> MailSink:
     """A mail server: one process for all tests, with a folder for each."""
     return fresh(_mail_sink, tmp_path / "mails")
+
+
+@pytest.fixture(scope="session")
+def _register(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Register]:
+    with listening("worker.sandbox.vies_stand_in", folder=tmp_path_factory.mktemp("register")) as process:
+        yield Register(process.url)
+
+
+@pytest.fixture
+def register(_register: Register) -> Register:
+    """A stand-in for VIES that has heard nothing yet: one process for all tests."""
+    _register.forget()
+    return _register
+
+
+@pytest.fixture
+def registered(house: House, register: Register) -> House:
+    """The house of a seller who is registered for VAT in Czechia and asks the stand-in for VIES."""
+    return register_seller(house, vies_url=register.url)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The doorbell: what is in the broker, and real worker processes that hear it, beat, and end as they should."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +15,7 @@ from tests.support.builders import rows, size
 from tests.support.servers import own_database
 from tests.support.waiting import wait_until
 from tests.support.workers import Started, children, environment, kill_at_once, lives, started, worker_command
-from worker.broker import QUEUE, DieWithMaster, RedisBell, make_broker, redis_client
+from worker.broker import QUEUE, DieWithMaster, RedisBell, is_ring, make_broker, redis_client
 from worker.clock import monotonic_s
 from worker.errors import SettingsError, UnreachableError
 from worker.queue.dispatch import sweep
@@ -123,6 +124,100 @@ def test_a_job_that_nobody_knows_harms_nobody(engine: Engine, bell: RedisBell) -
     bell.ring(job=JOB, item_id=10**9)
     ids = ring_for(engine, bell, 2)
     wait_until(lambda: all(item_row(engine, item_id)["state"] == "done" for item_id in ids))
+
+
+def message(**changes: object) -> dict[str, object]:
+    """A ring as Dramatiq would write it, but for the changes."""
+    sound: dict[str, object] = {
+        "queue_name": QUEUE,
+        "actor_name": JOB,
+        "args": [1],
+        "kwargs": {},
+        "options": {"redis_message_id": "r-1"},
+        "message_id": "m-1",
+        "message_timestamp": 1_700_000_000_000,
+    }
+    return {name: value for name, value in {**sound, **changes}.items() if value is not ...}
+
+
+CHANGES: dict[str, dict[str, object]] = {
+    "no actor": {"actor_name": ...},
+    "an actor of the wrong type": {"actor_name": 7},
+    "an actor that is a path": {"actor_name": "../../etc"},
+    "an actor with a long name": {"actor_name": "a" * 101},
+    "a foreign queue": {"queue_name": "default"},
+    "a queue of the wrong type": {"queue_name": None},
+    "no arguments": {"args": []},
+    "two arguments": {"args": [1, 2]},
+    "an argument that is text": {"args": ["1"]},
+    "an argument that is a switch": {"args": [True]},
+    "half an item": {"args": [1.5]},
+    "no item": {"args": [None]},
+    "item 0": {"args": [0]},
+    "a negative item": {"args": [-1]},
+    "an item above all": {"args": [2**63]},
+    "an item in a list": {"args": [[1]]},
+    "arguments that are text": {"args": "1"},
+    "arguments that are an object": {"args": {"item_id": 1}},
+    "arguments by name": {"kwargs": {"item_id": 1}},
+    "names that are a list": {"kwargs": []},
+    "no options": {"options": ...},
+    "options that are none": {"options": None},
+    "options without an id": {"options": {}},
+    "an id of the wrong type": {"options": {"redis_message_id": 1}},
+    "an option of ours": {"options": {"redis_message_id": "r", "max_age": "soon"}},
+    "an option that calls another": {"options": {"redis_message_id": "r", "pipe_target": {"actor": "x"}}},
+    "no message id": {"message_id": ...},
+    "a message id of the wrong type": {"message_id": ["m"]},
+    "no time": {"message_timestamp": ...},
+    "a time in words": {"message_timestamp": "yesterday"},
+    "more than a message has": {"reply_to": "x"},
+    "more than a message weighs": {"message_id": "m" * 5_000_000},
+}
+NO_RINGS: dict[str, bytes] = {
+    "nothing": b"",
+    "no text": b"\xff\xfe\x00",
+    "no JSON": b"{",
+    "a pickle": b"\x80\x04\x95\x1b.",
+    "nested too deep": b"[" * 1_900,
+    "a number": b"1",
+    "a list": b"[1, 2]",
+    "nothing in JSON": b"null",
+    "an empty object": b"{}",
+    "a foreign object": b'{"task": "celery.ping", "id": "1"}',
+    "not a number": b'{"args": [NaN]}',
+    **{name: json.dumps(message(**changes)).encode() for name, changes in CHANGES.items()},
+}
+
+
+def test_a_ring_is_told_from_what_is_none(redis_url: str) -> None:
+    with ringing(redis_url, "unheard") as bell:
+        bell.ring(job="renew", item_id=2**63 - 1)
+        (data,) = bell.broker.client.hvals(f"unheard:{QUEUE}.msgs")
+        assert is_ring(data)
+        bell.broker.flush(QUEUE)
+    assert is_ring(json.dumps(message()).encode())
+    assert [name for name, data in NO_RINGS.items() if is_ring(data)] == []
+
+
+def test_what_is_no_ring_between_rings_keeps_nobody_from_work(engine: Engine, bell: RedisBell, worker: Started) -> None:
+    """All of it at once, each between two good ones; nothing of it stays in Redis, and nothing is tried for it."""
+    before = worker.said.count("Restarting consumer") + worker.said.count("Traceback")
+    client, queue = bell.broker.client, f"{HEARD}:{QUEUE}"
+    ids: list[int] = []
+    for n, data in enumerate(NO_RINGS.values()):
+        if n % 4 == 0:
+            ids += ring_for(engine, bell)
+        client.hset(f"{queue}.msgs", f"bad-{n}", data)
+        client.rpush(queue, f"bad-{n}")
+    client.rpush(queue, "an id without a message", b"\xff\x00")
+    ids += ring_for(engine, bell, 3)
+    wait_until(lambda: all(item_row(engine, item_id)["state"] == "done" for item_id in ids))
+    wait_until(lambda: client.hlen(f"{queue}.msgs") == 0)
+    assert client.llen(queue) == 0
+    assert worker.said.count("messages_refused") >= 1
+    assert worker.said.count("Restarting consumer") + worker.said.count("Traceback") == before
+    assert "m" * 1000 not in worker.said
 
 
 @pytest.mark.usefixtures("worker")

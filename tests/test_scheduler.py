@@ -165,10 +165,11 @@ def clock_at_noon(folder: Path) -> Path:
 def owed(runtime: Runtime, days: int) -> Counter[tuple[str, date]]:
     """Every job and date that the timetable owes since so many days ago, once."""
     found: Counter[tuple[str, date]] = Counter()
+    first = runtime.clock.today() - timedelta(days=days)
     for one in jobs.load().values():
         last = last_due_date(one.spec(runtime), runtime.clock)
-        if last is not None:
-            found.update((one.name, last - timedelta(days=n)) for n in range(days + 1))
+        if last is not None:  # the day before, of a job whose hour has not come
+            found.update((one.name, first + timedelta(days=n)) for n in range((last - first).days + 1))
     return found
 
 

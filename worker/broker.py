@@ -5,27 +5,98 @@ SQL, and those four would enqueue outside its transactions. Without Prometheus, 
 """
 
 import ctypes
+import json
 import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import dramatiq
 import redis
-from dramatiq.brokers.redis import RedisBroker
+import structlog
+from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.middleware import AgeLimit, Middleware, ShutdownNotifications
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from worker.errors import SettingsError, UnreachableError
 
+log = structlog.get_logger("broker")
+
 QUEUE = "odnowa"
+MESSAGE_BYTES_MAX = 2_000
+"""A ring has about 250."""
+ITEM_ID_MAX = 2**63 - 1
+_NAME_MAX = 100
 MESSAGE_AGE_MS = 10 * 60 * 1000
 """A message older than this was rung for again long ago."""
 HEARTBEAT_TIMEOUT_MS = 15_000
 """A dead worker's unacknowledged messages come back after this; leases do not wait for it."""
 PR_SET_PDEATHSIG = 1
+
+
+def is_ring(data: object, queue: str = QUEUE) -> bool:
+    """Whether bytes out of Redis are a message that rings for one item, and nothing besides.
+
+    Anything else would make Dramatiq stumble: what cannot be decoded ends the consumer for three seconds, a foreign
+    queue's name ends a thread for good, and wrong arguments are written to the log as they are.
+    """
+    if not isinstance(data, bytes) or len(data) > MESSAGE_BYTES_MAX:
+        return False
+    try:
+        message = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    match message:
+        case {
+            "queue_name": said,
+            "actor_name": str(job),
+            "args": [int(item)],
+            "kwargs": dict(kwargs),
+            "options": {"redis_message_id": str(), **more},
+            "message_id": str(),
+            "message_timestamp": int(),
+            **others,
+        }:
+            sound = job.isidentifier() and len(job) <= _NAME_MAX and 1 <= item <= ITEM_ID_MAX
+            return sound and said == queue == QUEUE and type(item) is int and not (kwargs or more or others)
+    return False
+
+
+class RingConsumer(_RedisConsumer):
+    """Hands on rings and throws away all else before Dramatiq looks into it."""
+
+    @property
+    def message_cache(self) -> list[bytes]:
+        """What was fetched and not handed on yet."""
+        return self._fetched
+
+    @message_cache.setter
+    def message_cache(self, fetched: Sequence[object]) -> None:
+        self._fetched = [data for data in fetched if isinstance(data, bytes) and is_ring(data, self.queue_name)]
+        if len(self._fetched) < len(fetched):
+            log.warning("messages_refused", queue=self.queue_name, count=len(fetched) - len(self._fetched))
+            self._forget_what_is_no_ring()
+
+    def _forget_what_is_no_ring(self) -> None:
+        """Out of Redis with it, or the next worker would be given it again; its id is known to Redis only."""
+        client, full = self.broker.client, f"{self.broker.namespace}:{self.queue_name}"
+        taken = f"{self.broker.namespace}:__acks__.{self.broker.broker_id}.{self.queue_name}"
+        for one in client.smembers(taken):
+            if not is_ring(client.hget(f"{full}.msgs", one), self.queue_name):
+                client.srem(taken, one)
+                client.hdel(f"{full}.msgs", one)
+
+
+class RingBroker(RedisBroker):
+    """The broker whose consumers take nothing but rings."""
+
+    @property
+    def consumer_class(self) -> type[RingConsumer]:
+        """What Dramatiq makes for each queue."""
+        return RingConsumer
 
 
 class DieWithMaster(Middleware):
@@ -52,7 +123,7 @@ def redis_client(url: str) -> redis.Redis:
 
 def make_broker(url: str, *, namespace: str) -> RedisBroker:
     """The broker; nothing is connected before the first message."""
-    broker = RedisBroker(  # type: ignore[no-untyped-call]  # its __init__ lacks annotations
+    broker = RingBroker(  # type: ignore[no-untyped-call]  # its __init__ lacks annotations
         client=redis_client(url),
         namespace=namespace,
         heartbeat_timeout=HEARTBEAT_TIMEOUT_MS,

@@ -10,6 +10,8 @@ OdnowaError
 │   ├── RuleError             values that the billing rules exclude
 │   │   └── PriceMissingError
 │   ├── DocumentError         a mail or an invoice could not be rendered
+│   ├── FileMissingError      a stored file is not there
+│   ├── FileDamagedError      a stored file has other bytes than were put there
 │   ├── UnmigratedError       the database is older or newer than the code
 │   └── ProviderRefusedError  the provider says that our request is wrong
 └── TransientError            the same may succeed later
@@ -69,6 +71,14 @@ class PriceMissingError(RuleError):
 
 class DocumentError(PermanentError):
     """A mail or an invoice could not be rendered."""
+
+
+class FileMissingError(PermanentError):
+    """A stored file is not there."""
+
+
+class FileDamagedError(PermanentError):
+    """A stored file has other bytes than were put there; it is never handed out."""
 
 
 class UnmigratedError(PermanentError):

@@ -8,16 +8,22 @@ from sqlalchemy import Engine
 from stdnum.eu import vat as vat_numbers
 
 from settings import Settings
+from worker.billing.money import Currency
 from worker.billing.policy import Policy
 from worker.billing.vat import Rates, Seller, SellerVat
 from worker.billing.vat_area import MEMBER_STATES
 from worker.billing.vat_rates import STANDARD_RATES
 from worker.broker import RedisBell, make_broker, redis_client
 from worker.clock import Clock, ShiftedClock, SystemClock
-from worker.errors import SettingsError
+from worker.documents.logo import Logo, read_logo
+from worker.errors import DocumentError, SettingsError
+from worker.gateways.files import Files
 from worker.gateways.pacing import Pacer, Unpaced
+from worker.gateways.rate_lists import HOME
+from worker.gateways.rates import DailyRates
 from worker.gateways.smtp import SmtpMailer
 from worker.gateways.stripe import StripeGateway
+from worker.gateways.vies import Vies
 from worker.store.engine import make_engine
 from worker.store.migrations import check_migrated
 
@@ -32,6 +38,7 @@ class Links:
     payment_page_url: str
     signing_key: str
     valid_days: int
+    vies_page_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +90,15 @@ class Runtime:
     clock: Clock
     engine: Engine
     payments: StripeGateway
+    vies: Vies
     mailer: Callable[[], SmtpMailer]
     bell: RedisBell
     policy: Policy
     rates: Rates
     seller: Seller
+    gross_currencies: frozenset[Currency]
     seller_details: SellerDetails
+    logo: Logo | None
     links: Links
     mail: MailSettings
     limits: Limits
@@ -97,6 +107,10 @@ class Runtime:
     invoice_start_year: int
     invoice_sequence_start: int
     credit_note_sequence_start: int
+    files: Files
+    daily_rates: DailyRates
+    home_currency: str | None
+    """The currency of the tax office, in which documents of a registered seller are told too; None for others."""
 
 
 def make_clock(settings: Settings) -> Clock:
@@ -130,6 +144,8 @@ def make_policy(settings: Settings) -> Policy:
         quote_minutes=settings.rule_quote_minutes,
         order_hours=settings.rule_order_hours,
         agents_max=settings.rule_agents_max,
+        vies_valid_days=settings.rule_vies_valid_days,
+        rate_days_max=settings.rule_rate_days_max,
     )
 
 
@@ -156,6 +172,23 @@ def make_payments(settings: Settings) -> StripeGateway:
     )
 
 
+def make_vies(settings: Settings, clock: Clock) -> Vies:
+    """The register of VAT numbers, asked in the seller's own name and paced together with all other workers."""
+    redis_url = _need(settings.redis_url, "REDIS_URL", "redis://localhost:6379/0")
+    return Vies(
+        settings.vies_base_url,
+        requester=settings.seller_vat_number or None,
+        timeout_s=settings.vies_timeout_s,
+        pacer=Pacer(
+            redis_client(redis_url),
+            settings.vies_calls_per_second,
+            sharers=settings.worker_machines * settings.worker_processes,
+            namespace=settings.redis_namespace,
+        ),
+        clock=clock,
+    )
+
+
 def make_mailer(settings: Settings) -> SmtpMailer:
     """A mailer with no connection yet."""
     return SmtpMailer(
@@ -168,6 +201,11 @@ def make_mailer(settings: Settings) -> SmtpMailer:
     )
 
 
+def make_files(settings: Settings) -> Files:
+    """The place of files, not looked for yet."""
+    return Files(settings.files_url)
+
+
 def make_database(settings: Settings, *, name: str = "odnowa") -> Engine:
     """The engine of these settings. Raises SettingsError when there is no usable address."""
     return make_engine(
@@ -176,6 +214,16 @@ def make_database(settings: Settings, *, name: str = "odnowa") -> Engine:
         statement_timeout_s=settings.statement_timeout_s,
         name=name,
     )
+
+
+def make_logo(settings: Settings) -> Logo | None:
+    """The picture at the top of documents. Raises SettingsError when it cannot be printed."""
+    if settings.seller_logo is None:
+        return None
+    try:
+        return read_logo(settings.seller_logo.read_bytes())
+    except (OSError, DocumentError) as error:
+        raise SettingsError(f"SELLER_LOGO {settings.seller_logo}: {error}") from None
 
 
 def _check_seller(settings: Settings) -> None:
@@ -187,6 +235,15 @@ def _check_seller(settings: Settings) -> None:
     number = settings.seller_vat_number
     if registered and not (number.startswith(prefix) and vat_numbers.is_valid(number)):
         raise SettingsError(f"SELLER_VAT_NUMBER must be the seller's own VAT number, beginning with {prefix}")
+    if registered and settings.seller_currency != HOME.value:
+        raise SettingsError(
+            f"SELLER_CURRENCY must be {HOME.value}: the exchange rates here are those of the Czech National Bank"
+        )
+
+
+def home_currency(settings: Settings) -> str | None:
+    """The currency of a registered seller's tax office; a seller who owes no VAT tells no sums in it."""
+    return settings.seller_currency if settings.seller_vat == SellerVat.REGISTERED.value else None
 
 
 def make_runtime(settings: Settings) -> Runtime:
@@ -202,11 +259,14 @@ def make_runtime(settings: Settings) -> Runtime:
         clock=make_clock(settings),
         engine=make_database(settings),
         payments=make_payments(settings),
+        vies=make_vies(settings, make_clock(settings)),
         mailer=lambda: make_mailer(settings),
         bell=RedisBell(make_broker(redis_url, namespace=settings.redis_namespace)),
         policy=make_policy(settings),
         rates=STANDARD_RATES,
+        gross_currencies=frozenset(map(Currency, settings.gross_price_currencies)),
         seller=Seller(settings.seller_country, SellerVat(settings.seller_vat)),
+        logo=make_logo(settings),
         seller_details=SellerDetails(
             name=settings.seller_name,
             street=settings.seller_street,
@@ -224,6 +284,7 @@ def make_runtime(settings: Settings) -> Runtime:
             payment_page_url=settings.payment_page_url,
             signing_key=signing_key,
             valid_days=settings.link_valid_days,
+            vies_page_url=settings.vies_page_url,
         ),
         mail=MailSettings(settings.mail_from, settings.mail_reply_to, settings.mail_attempts_max),
         limits=Limits(
@@ -239,6 +300,9 @@ def make_runtime(settings: Settings) -> Runtime:
         invoice_start_year=settings.invoice_start_year,
         invoice_sequence_start=settings.invoice_sequence_start,
         credit_note_sequence_start=settings.credit_note_sequence_start,
+        files=make_files(settings),
+        daily_rates=DailyRates(settings.rates_api_base, timeout_s=settings.rates_timeout_s),
+        home_currency=home_currency(settings),
     )
 
 

@@ -54,6 +54,8 @@ _QUERIES = {
         SELECT a.external_id, c.kind, c.state FROM scheduled_changes c
         JOIN subscriptions s ON s.id = c.subscription_id JOIN accounts a ON a.id = s.account_id""",
     "request": "SELECT a.external_id, d.act FROM desk_requests d JOIN accounts a ON a.id = d.account_id",
+    "number": "SELECT v.number, v.state FROM vat_numbers v",
+    "rate": "SELECT r.currency, r.published_on, r.rate FROM exchange_rates r",
     "carried": "SELECT c.amount_minor FROM carried_sums c",
     "price": "SELECT package, interval, currency, valid_from FROM catalogue_prices WHERE valid_from > '2020-01-01'",
 }

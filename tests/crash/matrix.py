@@ -79,8 +79,6 @@ class Matrix:
         killed = self._try_mutants() if self.wanted.mutants != "none" else 0
         self._demand_all_reached()
         violations = [case for case in self.cases if case.findings]
-        for case in violations:
-            _say(f"VIOLATION {case}")
         for fault in self.faults:
             _say(f"FAULT {fault}")
         pairs = sum(1 for case in self.cases if len(case.deaths) > 1)
@@ -134,8 +132,10 @@ class Matrix:
             for case in told["cases"]
         ]
         self.cases += new
-        bad = sum(1 for case in new if case.findings)
-        _say(f"{told['name']:36} {len(new):4} cases {bad:3} violations {told['seconds']:6.1f} s")
+        bad = [case for case in new if case.findings]
+        for case in bad:
+            _say(f"VIOLATION {case}")
+        _say(f"{told['name']:36} {len(new):4} cases {len(bad):3} violations {told['seconds']:6.1f} s")
 
     def _demand_all_reached(self) -> None:
         if not self.wanted.whole or self.wanted.sample is not None or self.wanted.mutants == "only":
@@ -209,7 +209,7 @@ def _write_all(pipe: int, content: bytes, *, lock: Path) -> None:
 
 @contextmanager
 def _whole(place: Place, folder: Path) -> Iterator[Place]:
-    """The place with an emulator and a mail sink of its own, unless it has them."""
+    """The place with an emulator, a mail sink and the stand-ins of its own, unless it has them."""
     if place.emulator:
         yield place
         return
@@ -219,8 +219,10 @@ def _whole(place: Place, folder: Path) -> Iterator[Place]:
     with (
         listening("worker.sandbox.emulator", folder=folder / "emulator") as emulator,
         listening("worker.sandbox.mailsink", "--folder", link, folder=sink) as mails,
+        listening("worker.sandbox.vies_stand_in", folder=folder / "vies") as vies,
+        listening("worker.sandbox.cnb_stand_in", folder=folder / "bank") as bank,
     ):
-        yield Place(place.database, place.redis, emulator.url, mails.port, mails.log)
+        yield Place(place.database, place.redis, emulator.url, mails.port, mails.log, vies.url, bank.url)
 
 
 def _told(case: Case) -> Told:

@@ -26,23 +26,29 @@ from sqlalchemy import NullPool, create_engine
 from tests.crash import kept
 from tests.crash.aftermath import Set, findings, go_on
 from tests.crash.facts import Facts, differences, facts, letters
-from tests.crash.scenes import Scene
+from tests.crash.scenes import STAND_INS, Scene
 from tests.support.builders import NOON
-from tests.support.house import House, MovableClock, build_house
+from tests.support.house import OWN_NUMBER, House, MovableClock, build_house
 from tests.support.invariants import AT_ONCE, broken
 from tests.support.mail_sink import MailSink, fresh
 from tests.support.processes import Listening
 from tests.support.stories import customer
 from worker import jobs
+from worker.billing.vat import Seller, SellerVat
 from worker.boundary import doors
+from worker.gateways.pacing import Unpaced
+from worker.gateways.rates import DailyRates
+from worker.gateways.vies import Vies
 from worker.jobs.audit import as_of
 from worker.queue.execution import LeaseKeeper
 
 DIED = 86
 """Exit code of a process that died where it was to."""
-LIMIT_S = 40
+LIMIT_S = 120
 """No process of a case may take longer; the kernel ends it."""
-ALL_ALONE_S = 10.0
+ALL_ALONE_S = 30.0
+PATIENCE_S = 20.0
+"""How long a call to the provider may take: no scene has answers that come too late."""
 TWICE_AFTER = frozenset({"after:call:smtp.send", "before:commit:mail.record"})
 """Doors between a mail server's yes and our knowing of it: such a mail may arrive twice, with one Message-ID."""
 
@@ -53,7 +59,7 @@ Patch = Callable[[], None]
 class Place:
     """Servers that nobody else uses meanwhile. `sink_log` is the mail sink's log, beside its link to a folder.
 
-    Without an emulator, whoever plays there brings one, and a sink.
+    Without an emulator, whoever plays there brings one, and a sink, and the stand-ins for VIES and the bank.
     """
 
     database: str
@@ -61,6 +67,8 @@ class Place:
     emulator: str = ""
     sink_port: int = 0
     sink_log: Path = Path()
+    vies: str = ""
+    bank: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +140,7 @@ class Player:
         kept.prepare(self._engine)
         kept.keep(self._engine, "nothing")
         os.environ["REDIS_URL"] = place.redis  # noqa: TID251 - for command lines that the copies type
+        STAND_INS.update(vies=place.vies, bank=place.bank)
         self._house = self._built()
         self._warm_up()
 
@@ -288,8 +297,19 @@ class Player:
         base = self._house
         limits = replace(base.runtime.limits, micro_batch_max=scene.micro_batch)
         clock = MovableClock(now)
-        runtime = replace(base.runtime, payments=replace(base.runtime.payments), clock=clock, limits=limits)
+        # a busy machine must not look like a lost answer
+        payments = replace(base.runtime.payments, timeout_s=PATIENCE_S)
+        runtime = replace(base.runtime, payments=payments, clock=clock, limits=limits)
         keeper = LeaseKeeper(runtime.engine, lease_s=limits.lease_s)
+        if scene.registered:
+            runtime = replace(
+                runtime,
+                seller=Seller("CZ", SellerVat.REGISTERED),
+                home_currency="CZK",
+                seller_details=replace(runtime.seller_details, vat_number=OWN_NUMBER),
+                vies=Vies(STAND_INS["vies"], requester=OWN_NUMBER, timeout_s=2, pacer=Unpaced(), clock=clock),
+                daily_rates=DailyRates(STAND_INS["bank"], timeout_s=2),
+            )
         house = House(runtime, clock, base.emulator, sink, keeper)
         house.emulator.set_clock(now)
         return house

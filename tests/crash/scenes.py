@@ -37,6 +37,7 @@ class Scene:
         step: what is done; a process dies in it at one door after another.
         but: invariants that cannot hold because the scene leaves out other jobs of its day.
         unbooked: the provider has money that waits for a person to book it, which is what the scene shows.
+        registered: the seller is registered for VAT, and has VIES and a bank to ask.
         micro_batch: so many charges are asked for at once.
         waits: everything waits for the step, so that it is taken again before anything else can go on.
     """
@@ -48,11 +49,14 @@ class Scene:
     step: Step
     but: tuple[str, ...] = ()
     unbooked: bool = False
+    registered: bool = False
     micro_batch: int = 25
     waits: bool = False
 
 
 SCENES: dict[str, Scene] = {}
+STAND_INS: dict[str, str] = {}
+"""Addresses of the stand-ins for VIES and the bank, `vies` and `bank`, in a process that plays."""
 
 
 def add(scene: Scene) -> None:

@@ -52,6 +52,7 @@ ADDED = {
     "invoice_note": {"notes"},
     "refund": {"refunds", "letters"},
     "to_free": set(),
+    "erase": set(),
     "schedule_monthly": {"scheduled", "letters"},
     "keep_yearly": set(),
     "new_prices": {"scheduled", "letters"},

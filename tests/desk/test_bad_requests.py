@@ -13,6 +13,7 @@ from tests.support.counter import DETAILS, audited
 from tests.support.house import House
 from tests.support.refusing import (
     INSTRUCTION,
+    SHOP,
     STANDARD,
     Request,
     Scene,
@@ -28,6 +29,7 @@ from tests.support.refusing import (
     free,
     late,
     live,
+    mail_waits,
     order_of_another,
     overtaken_quote,
     quote_of_another,
@@ -40,18 +42,21 @@ from tests.support.refusing import (
     without_details,
     without_prices,
 )
-from tests.support.shopping import wish
+from tests.support.shopping import buy, caller, newcomer, wish
 from worker.billing.catalogue import Package
 from worker.billing.holdings import Wish
 from worker.billing.states import Payer
 from worker.desk.billing_details import change_billing_details
 from worker.desk.disputes import release_dispute
+from worker.desk.erase import erase
 from worker.desk.invoice_note import write_invoice_note
 from worker.desk.open_account import open_account
+from worker.desk.order import order
 from worker.desk.payment_methods import attach_method, remove_method, use_method
 from worker.desk.refund import refund
 from worker.desk.renewal import renewal_off, renewal_on
 from worker.desk.request import Role
+from worker.desk.resend_invoice import resend_invoice
 from worker.desk.to_free import to_free
 from worker.errors import ActRefusedError
 
@@ -94,6 +99,60 @@ def past_due(house: House) -> str:
         connection.exec_driver_sql("UPDATE payment_methods SET state = 'removed'")
     house.run("renew")
     return name
+
+
+def erasing(**more: bool) -> Request:
+    """Support erases the account."""
+    return asks(erase, role=Role.SUPPORT, reason="asked", request_id="r-9", **more)
+
+
+def erased(house: House) -> str:
+    """A Free account that was erased."""
+    free()(house)
+    erasing()(house, "")
+    return ""
+
+
+def rich(house: House) -> str:
+    """A Free account with credit."""
+    free()(house)
+    richer(house)
+    return ""
+
+
+def over(house: House) -> None:
+    """Whatever it had has ended, by hand."""
+    with house.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE subscriptions SET status = 'ended', auto_renew = false")
+
+
+def disputed_and_over(house: House) -> str:
+    """A chargeback stands against an account without a subscription."""
+    disputed(house)
+    over(house)
+    return ""
+
+
+def paper_due(house: House) -> str:
+    """Bought and ended before the invoice was issued."""
+    quoted_for(free(), STANDARD)(house)
+    order(house.runtime, caller(SHOP), newest_quote(house), request_id="order-1")
+    over(house)
+    return ""
+
+
+def payout_open(house: House) -> str:
+    """Given back, and the provider has not been told yet."""
+    newcomer(house, SHOP)
+    buy(house, SHOP, STANDARD)
+    refund(house.runtime, caller(SHOP), request_id="refund-1")
+    house.drain(pick=lambda job: job == "issue_invoices")
+    return ""
+
+
+def newest_quote(house: House) -> str:
+    """The last one that was made."""
+    return str(house.fetch("SELECT uid FROM quotes ORDER BY id DESC LIMIT 1")[0]["uid"])
 
 
 QUOTES = [
@@ -217,6 +276,19 @@ OTHERS = [
     Bad("R17 a note that rings", live(), asks(write_invoice_note, note="ding\x07"), "characters"),
     Bad("R17 a note turned around", live(), asks(write_invoice_note, note="\u202eabc"), "characters"),
     Bad("R17 no invoice", live(), asks(write_invoice_note, note="x", invoice_number="'"), "no_invoice"),
+    Bad("R16 resent by the customer", live(), asks(resend_invoice, number="1", reason="x"), "support_only"),
+    Bad(
+        "R16 nothing to resend",
+        live(),
+        asks(resend_invoice, number="\x00", role=Role.SUPPORT, reason="x"),
+        "no_invoice",
+    ),
+    Bad(
+        "R16 resent while the first mail waits",
+        mail_waits,
+        asks(resend_invoice, number="2026000001", role=Role.SUPPORT, reason="x"),
+        "not_mailed_yet",
+    ),
     Bad("R11 to Free by the customer", live(), asks(to_free, reason="I want"), "support_only"),
     Bad("R11 to Free without a reason", live(), asks(to_free, role=Role.SUPPORT), "reason_missing"),
     Bad("R11 to Free when Free", free(), asks(to_free, role=Role.SUPPORT, reason="x"), "free"),
@@ -226,6 +298,22 @@ OTHERS = [
     Bad("R14b outside the rule", live(), asks(refund, override=True, reason="I want"), "support_only"),
     Bad("R14c no dispute", live(), asks(release_dispute, "du_9", role=Role.SUPPORT, reason="x"), "no_dispute"),
     Bad("R14c a release by the customer", disputed, asks(release_dispute, "du_1"), "support_only"),
+    Bad("an erasure by the customer", free(), asks(erase, reason="I want"), "support_only"),
+    Bad("an erasure without a reason", free(), asks(erase, role=Role.SUPPORT), "reason_missing"),
+    Bad("an erasure while live", live(), erasing(), "live"),
+    Bad("an erasure with credit left", rich, erasing(), "credit_left"),
+    Bad("an erasure in dispute", disputed_and_over, erasing(forfeit_credit=True), "dispute_open"),
+    Bad(
+        "an erasure with an open order",
+        with_order(free(saved=False), STANDARD),
+        erasing(forfeit_credit=True),
+        "charge_open",
+    ),
+    Bad("an erasure with paper due", paper_due, erasing(forfeit_credit=True), "paper_open"),
+    Bad("an erasure with money on its way back", payout_open, erasing(forfeit_credit=True), "payout_open"),
+    Bad("a quote of an erased account", erased, asks_quote(STANDARD), "erased"),
+    Bad("details of an erased account", erased, details(), "erased"),
+    Bad("an erased account opened again", erased, opening(), "erased"),
     Bad("R3 an account in pounds", live(), opening(currency="GBP"), "currency"),
     Bad("an account in Klingon", live(), opening(locale="tlh"), "locale"),
     Bad("R3 an account in another currency", live(), opening(currency="PLN"), "account_exists"),

@@ -11,6 +11,7 @@ from tests.support.stories import dying_at, restart
 from worker.desk.invoice_note import write_invoice_note
 from worker.errors import ActRefusedError
 
+COPY = "Copy with a note added by the customer after the issue; all else is as issued."
 BOX = "Customer's note"
 FIRST = "2026000001"
 
@@ -31,11 +32,11 @@ def write(house: House, note: str, number: str | None = None) -> int:
 def editions(house: House, number: str = FIRST) -> list[str]:
     """The text of each printed edition, oldest first."""
     found = house.fetch(
-        """SELECT d.pdf FROM invoice_documents d JOIN invoices i ON i.id = d.invoice_id
+        """SELECT d.pdf_sha256 FROM invoice_documents d JOIN invoices i ON i.id = d.invoice_id
            WHERE i.number = :number ORDER BY d.edition""",
         number=number,
     )
-    pages = [pypdf.PdfReader(io.BytesIO(bytes(row["pdf"]))).pages[0] for row in found]
+    pages = [pypdf.PdfReader(io.BytesIO(house.pages(row["pdf_sha256"]))).pages[0] for row in found]
     return [" ".join(page.extract_text().replace("\u00a0", " ").split()) for page in pages]
 
 
@@ -67,9 +68,10 @@ def test_R17_a_note_for_an_issued_invoice_prints_an_edition_in_which_only_the_no
     assert [row["edition"] for row in kept] == [1, 2, 3], "each printed version is kept, and twice is harmless"
     assert kept[0] == issued
     plain, noted, without = editions(house)
-    assert noted.replace(f" {BOX} PO 4711", "") == plain == without
+    assert noted.replace(f" {BOX} PO 4711", "").replace(f" {COPY}", "") == plain == without
+    assert COPY in noted, "what was printed for a later note says so"
     assert BOX not in without
-    assert bytes(kept[2]["pdf"]) == bytes(kept[0]["pdf"]), "the empty note takes the box back"
+    assert kept[2]["pdf_sha256"] == kept[0]["pdf_sha256"], "the empty note takes the box back"
     assert [kind for kind, _ in house.mails()] == ["invoice_issued"], "nobody is mailed a second invoice"
 
 
@@ -83,8 +85,8 @@ def test_R17_the_newest_edition_is_the_one_that_is_mailed(house: House) -> None:
     house.drain()
     (mail,) = house.sink.mails
     (attached,) = list(mail.iter_attachments())
-    kept = house.fetch("SELECT pdf FROM invoice_documents ORDER BY edition")
-    assert attached.get_content() == bytes(kept[1]["pdf"])
+    kept = house.fetch("SELECT pdf_sha256 FROM invoice_documents ORDER BY edition")
+    assert attached.get_content() == house.pages(kept[1]["pdf_sha256"])
 
 
 @pytest.mark.parametrize("door", ["after:commit:desk.invoice_note", "before:commit:invoices.render"])

@@ -1,8 +1,13 @@
 """One true set of facts per kind of mail, one true snapshot per kind of document, and a seller."""
 
 from copy import deepcopy
+from fractions import Fraction
 from typing import Any
 
+from worker.billing.catalogue import Line, LineKind
+from worker.billing.money import round_half_up
+from worker.billing.quote import taxed as price_with_vat
+from worker.billing.vat import Treatment, VatDecision
 from worker.documents.mail import SellerContact
 
 SELLER = SellerContact("Odnowa Chat", "help@seller.example")
@@ -104,6 +109,7 @@ MAILS: dict[str, dict[str, Any]] = {
         "old_amount": _AMOUNT,
         "new_amount": {"amount_minor": 134950, "currency": "PLN"},
         "account_url": ACCOUNT_URL,
+        "with_vat": False,
     },
     "refund_made": {"company": COMPANY, "amount": _AMOUNT, "ends_service": True},
     "order_returned": {"company": COMPANY, "amount": _AMOUNT, "account_url": ACCOUNT_URL},
@@ -118,6 +124,13 @@ MAILS: dict[str, dict[str, Any]] = {
         "package": "pro",
         "days": 14,
         "ends_on": "2026-12-22",
+        "account_url": ACCOUNT_URL,
+    },
+    "reactivated": {"company": COMPANY, "package": "pro", "ends_on": "2026-12-22", "account_url": ACCOUNT_URL},
+    "vat_number_not_confirmed": {
+        "company": COMPANY,
+        "vat_number": "PL5260001246",
+        "register_url": "https://register.example/look",
         "account_url": ACCOUNT_URL,
     },
 }
@@ -147,11 +160,12 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("billing_details_needed", {"missing": ["name", "street", "city", "postcode", "country", "email"]}),
     ("prices_change", {"new_amount": {"amount_minor": 99900, "currency": "PLN"}}),
     ("refund_made", {"ends_service": False}),
+    ("prices_change", {"with_vat": True}),
     ("term_extended", {"days": 1}),
 ]
 
 _SNAPSHOT: dict[str, Any] = {
-    "version": 2,
+    "version": 3,
     "kind": "invoice",
     "number": "2026000123",
     "locale": "pl",
@@ -258,3 +272,57 @@ def whole_refund(**changes: Any) -> dict[str, Any]:
     ways = {"to_credit_minor": 10000, "to_refund_minor": 113450, "to_invoice_minor": 0}
     refund = {name: invoice[name] for name in ("period", "lines", "payment")} | {"totals": sums | ways}
     return credit_note(**(refund | {"reason": "refund"} | changes))
+
+
+_CATEGORIES = {"home": "S", "one_stop_shop": "S", "reverse_charge": "AE", "outside": "O", "not_registered": "O"}
+_VAT_WORDS = {"reverse_charge": ["reverse_charge"], "outside": ["outside_eu_vat"]}
+_TOLD_IN_CZK = Fraction("24.315")
+
+
+def taxed(
+    treatment: str, rate: str, *, currency: str = "EUR", gross_prices: bool = False, **changes: Any
+) -> dict[str, Any]:
+    """The invoice of a seller in Czechia who is registered for VAT; sums follow the lines and the rate."""
+    paper = snapshot(**changes)
+    decision = VatDecision(Treatment(treatment), Fraction(rate), _CATEGORIES[treatment], (), (), gross_prices)
+    sold = tuple(
+        Line(LineKind(of["kind"]), of["quantity"], of["unit_price_minor"], of["net_minor"]) for of in paper["lines"]
+    )
+    net_lines, net_minor, vat_minor = price_with_vat(sold, vat=decision)
+    paper["lines"] = [of | {"net_minor": line.net_minor} for of, line in zip(paper["lines"], net_lines, strict=True)]
+    gross_minor = net_minor + vat_minor
+    used = min(paper["totals"]["credit_used_minor"], gross_minor)
+    sums = {"net_minor": net_minor, "vat_minor": vat_minor, "gross_minor": gross_minor}
+    paper["totals"] |= sums | {"credit_used_minor": used, "paid_minor": gross_minor - used}
+    paper["seller"] |= {"vat": "registered", "vat_number": "CZ25123891"}
+    paper["vat"] = {
+        "treatment": treatment,
+        "words": _VAT_WORDS.get(treatment, []),
+        "rate": rate,
+        "category": _CATEGORIES[treatment],
+        "gross_prices": gross_prices,
+        "reasons": [],
+    }
+    paper["currency"] = currency
+    paper["exchange"] = None if currency == "CZK" else in_crowns(sums)
+    return paper
+
+
+def in_crowns(sums: dict[str, int]) -> dict[str, Any]:
+    """The block of the tax office's currency for these sums."""
+    net_minor, vat_minor = (round_half_up(sums[name] * _TOLD_IN_CZK) for name in ("net_minor", "vat_minor"))
+    told = {"net_minor": net_minor, "vat_minor": vat_minor, "gross_minor": net_minor + vat_minor}
+    return {"currency": "CZK", "rate": "24.315", "per": 1, "source": "CNB", "published_on": "2026-11-20", **told}
+
+
+def taxed_credit_note(treatment: str, rate: str, *, currency: str = "EUR") -> dict[str, Any]:
+    """A credit note on such an invoice."""
+    invoice = taxed(treatment, rate, currency=currency)
+    note = credit_note()
+    net_minor = note["totals"]["net_minor"]
+    vat_minor = round_half_up(net_minor * Fraction(rate) / 100)
+    gross_minor = net_minor + vat_minor
+    sums = {"net_minor": net_minor, "vat_minor": vat_minor, "gross_minor": gross_minor}
+    note["totals"] |= sums | {"to_credit_minor": gross_minor}
+    exchange = None if currency == "CZK" else in_crowns(sums)
+    return note | {"vat": invoice["vat"], "seller": invoice["seller"], "currency": currency, "exchange": exchange}

@@ -11,7 +11,7 @@ from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 
 from tests.documents.samples import MAILS, SELLER
-from worker.documents import catalogues, invoice_view, mail
+from worker.documents import catalogues, invoice_lines, invoice_tax, invoice_view, mail
 from worker.documents.catalogues import TEMPLATES, locales, resolve, translations
 
 _PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}")
@@ -27,8 +27,8 @@ def template_sentences(pattern: str) -> set[Msgid]:
 
 
 def invoice_sentences() -> set[Msgid]:
-    rows = extract_from_file("python", str(Path(invoice_view.__file__)), keywords={"_": None})
-    return {row[1] for row in rows}
+    sources = [str(Path(str(module.__file__))) for module in (invoice_lines, invoice_tax, invoice_view)]
+    return {row[1] for source in sources for row in extract_from_file("python", source, keywords={"_": None})}
 
 
 def catalogue(locale: str, domain: str) -> Catalog:

@@ -15,7 +15,7 @@ from worker.sandbox.stage import Stage
 PER_DAY = 4
 FIRST = date(2026, 9, 7)
 DAYS_OFF = 5
-DAILY = ("issue_invoices", "remind", "renew", "suspend")
+DAILY = ("check_vat_numbers", "issue_invoices", "remind", "renew", "suspend")
 
 
 def _go_to(stage: Stage, day: date) -> None:

@@ -53,7 +53,7 @@ def test_three_nights_end_with_equal_books_and_paper_to_open(tmp_path: Path) -> 
 def test_whatever_ends_it_no_process_stays(tmp_path: Path, how: signal.Signals) -> None:
     demo = _demo(tmp_path / "demo", days=3)
     try:
-        until(lambda: (tmp_path / "demo" / "mails").exists() and _sent(tmp_path) > 0, limit_s=40, what="the first mail")
+        until(lambda: _asked(tmp_path), limit_s=40, what="the first work of a worker")
         family = _family(demo.pid)
         assert len(family) > 8, "servers, emulator, sink, workers"
         os.kill(demo.pid, how)
@@ -67,5 +67,7 @@ def test_whatever_ends_it_no_process_stays(tmp_path: Path, how: signal.Signals) 
         demo.communicate()
 
 
-def _sent(folder: Path) -> int:
-    return len(list((folder / "demo" / "mails").glob("*.eml")))
+def _asked(folder: Path) -> bool:
+    """Whether the workers have begun: the first nights follow at once."""
+    log = folder / "demo" / "worker.log"
+    return log.exists() and "ready for action" in log.read_text(encoding="utf-8", errors="replace")

@@ -1,10 +1,9 @@
-"""One emulator for the tests of the payment gateway and one stand-in for VIES, put back to their ease between them."""
+"""One emulator for the tests of the payment gateway, put back to its ease between them."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.gateways.register import Register
 from tests.gateways.till import Till, open_till
 from tests.support.processes import listening
 
@@ -23,16 +22,3 @@ def till(_till: Till) -> Iterator[Till]:
     _till.emulator._ask("faults", method="DELETE")
     _till.emulator.limits(per_endpoint=None)
     _till.emulator.latency(0)
-
-
-@pytest.fixture(scope="session")
-def _register(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Register]:
-    with listening("worker.sandbox.vies_stand_in", folder=tmp_path_factory.mktemp("register")) as process:
-        yield Register(process.url)
-
-
-@pytest.fixture
-def register(_register: Register) -> Register:
-    """A stand-in for VIES that has heard nothing yet."""
-    _register.forget()
-    return _register

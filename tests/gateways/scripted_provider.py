@@ -103,7 +103,7 @@ class _Conversation(BaseHTTPRequestHandler):
                 if self.server.ended.wait(pause_s):
                     return
 
-    do_GET = do_POST = _answer  # noqa: N815 - the server's own names
+    do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - the server's own names
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that the parent gave it
         """Say nothing; tests look at `asked`."""

@@ -73,6 +73,38 @@ def test_paypal_is_saved_by_a_setup_and_pays_without_the_customer(till: Till) ->
     assert renewed(till, customer, method) == AnswerKind.SUCCEEDED
 
 
+def test_a_customer_is_deleted_once_and_stays_deleted(till: Till) -> None:
+    customer, method = till.payer()
+    assert till.gateway.delete_customer(customer)
+    assert till.gateway.delete_customer(customer), "asked again it is looked up, for an answer that was lost"
+    assert till.gateway.attach(method, customer=customer) is None
+    assert [one["data"]["object"]["id"] for one in till.events_of("customer.deleted")][-1] == customer
+
+
+def test_a_customer_whom_nobody_knows_cannot_be_deleted(till: Till) -> None:
+    assert not till.gateway.delete_customer("cus_nobody")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [error(401, "invalid_request_error")],
+        [error(400, "invalid_request_error", "parameter_unknown")],
+        [error(500, "api_error")],
+        [error(404, "invalid_request_error", "resource_missing"), error(503, "api_error")],
+        [Said(200, "<html>")],
+        [Said(200, {"id": "cus_1", "object": "customer", "deleted": True}, cut=5)],
+    ],
+)
+def test_a_deletion_without_a_definite_answer_may_be_asked_again(answers: list[Said]) -> None:
+    with saying(*answers) as provider:
+        till = open_till(provider.url)
+        with pytest.raises(UnreachableError, match="try again in a few minutes"):
+            till.gateway.delete_customer("cus_1")
+        till.gateway.close()
+        assert [one.method for one in provider.asked] == ["DELETE", "GET"][: len(answers)]
+
+
 def test_an_unknown_customer_is_refused(till: Till) -> None:
     with pytest.raises(ProviderRefusedError, match="resource_missing"):
         till.gateway.set_up(key=till.name("setup"), customer="cus_nobody")

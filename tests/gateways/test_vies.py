@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine
 
-from tests.gateways.register import NOON, Register, client
+from tests.support.register import NOON, Register, client
 from worker import boundary
 from worker.boundary import CallInsideTransactionError
 from worker.clock import monotonic_s

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.gateways.register import client
 from tests.gateways.scripted_provider import Said, saying
+from tests.support.register import client
 from worker.clock import monotonic_s
 from worker.gateways.vies import BODY_MAX, ViesAnswer, ViesOutcome, ViesReason
 

@@ -22,6 +22,7 @@ _WORLD = (
     "http.client",
     "httpx",
     "redis",
+    "fsspec",
 )
 
 

@@ -52,6 +52,7 @@ def told(files: Mapping[str, str]) -> set[tuple[str, str]]:
         ("with boundary.transaction(engine, 'a.b') as c: pass\n", {("commit", "a.b")}),
         ("with transaction(engine, name='a.b') as c: pass\n", {("commit", "a.b")}),
         ("with call('a.b'): pass\n", {("call", "a.b")}),
+        ("NAME = 'a.b'\nwith call(NAME): pass\n", {("call", "a.b")}),
         (
             (
                 "def one(self, name):\n    with boundary.call(name): pass\n"

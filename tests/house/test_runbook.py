@@ -72,7 +72,7 @@ def test_every_finding_of_the_doctor_has_its_page() -> None:
 
 
 def test_whatever_is_stuck_has_its_page() -> None:
-    assert {stuck.HELD_PAGE, stuck.DISPUTE_PAGE, "dead", *_ANSWERS_MISSING} - set(_PAGES) == set()
+    assert {stuck.HELD_PAGE, stuck.DISPUTE_PAGE, stuck.RATE_PAGE, "dead", *_ANSWERS_MISSING} - set(_PAGES) == set()
 
 
 def test_every_invariant_has_its_page_and_every_page_its_invariant() -> None:

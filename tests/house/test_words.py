@@ -24,7 +24,8 @@ _ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]*)` \| ([^|]*) \|", re.MULTILINE)
 
 
 def _documents() -> dict[str, str]:
-    paths = [CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", *files("docs")]
+    pages = [path for path in files("docs") if path.suffix == ".md"]
+    paths = [CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", *pages]
     return {path.relative_to(CHECKOUT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 
 
@@ -59,6 +60,8 @@ def wrong_commands(name: str, text: str) -> Iterator[str]:
         command: Any = typer.main.get_command(app)
         while words and words[0] in getattr(command, "commands", {}):
             command = command.commands[words.pop(0)]
+        if words and hasattr(command, "default"):
+            command = command.commands[command.default]
         if hasattr(command, "commands"):
             yield f"{name}: odnowa {said}"
             continue

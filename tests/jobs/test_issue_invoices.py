@@ -86,10 +86,10 @@ def test_R16_what_was_issued_never_changes_and_what_was_not_has_the_address_of_t
     moved = {k: v for k, v in details.items() if k not in {"id", "created_at", "superseded_at"}}
     insert(house.engine, "billing_details", **{**moved, "version": 2, "company": "Nová firma", "country": "PL"})
     house.run(JOB)
-    (before,) = house.fetch("SELECT i.*, d.pdf FROM invoices i JOIN invoice_documents d ON d.invoice_id = i.id")
+    (before,) = house.fetch("SELECT i.*, d.pdf_sha256 FROM invoices i JOIN invoice_documents d ON d.invoice_id = i.id")
     buyer = before["snapshot"]["buyer"]
     assert (buyer["name"], buyer["country"]) == ("Nová firma", "CZ"), "tax data as priced, name as issued"
-    text = pypdf.PdfReader(io.BytesIO(bytes(before["pdf"]))).pages[0].extract_text()
+    text = pypdf.PdfReader(io.BytesIO(house.pages(before["pdf_sha256"]))).pages[0].extract_text()
     assert before["number"] in text
     assert "Nová firma" in text
     (current,) = house.fetch("SELECT id FROM billing_details WHERE superseded_at IS NULL")
@@ -97,7 +97,7 @@ def test_R16_what_was_issued_never_changes_and_what_was_not_has_the_address_of_t
     house.run(JOB)
     house.go_to(house.clock.today() + timedelta(days=30))
     house.run(JOB)
-    (after,) = house.fetch("SELECT i.*, d.pdf FROM invoices i JOIN invoice_documents d ON d.invoice_id = i.id")
+    (after,) = house.fetch("SELECT i.*, d.pdf_sha256 FROM invoices i JOIN invoice_documents d ON d.invoice_id = i.id")
     assert after == before
 
 

@@ -23,7 +23,7 @@ class Odnowa(Protocol):
 
 
 @pytest.fixture
-def environment(postgres_url: str, redis_url: str) -> dict[str, str]:
+def environment(postgres_url: str, redis_url: str, tmp_path: Path) -> dict[str, str]:
     """The variables that make the settings whole; the provider's port is one where nobody listens."""
     return {
         "DATABASE_URL": postgres_url,
@@ -32,6 +32,7 @@ def environment(postgres_url: str, redis_url: str) -> dict[str, str]:
         "STRIPE_API_BASE": "http://127.0.0.1:9",
         "LINK_SIGNING_KEY": "only-for-tests-" * 3,
         "SMTP_PORT": "9",
+        "FILES_URL": str(tmp_path / "files"),
     }
 
 

@@ -15,7 +15,10 @@ from tests.support.mail_sink import MailSink
 from tests.support.processes import Listening
 from tests.support.servers import own_database
 
-CHECKS = ["settings", "clock", "database", "migrations", "redis", "provider", "mail server", "worker", "scheduler"]
+CHECKS = [
+    *("settings", "clock", "database", "migrations", "redis", "provider", "mail server", "VIES", "files"),
+    *("worker", "scheduler"),
+]
 
 
 def test_a_whole_house_is_well(
@@ -47,7 +50,7 @@ def test_every_failing_part_is_named_with_what_to_do(odnowa: Odnowa, engine: Eng
     found = {one["check"]: one for one in json.loads(result.stdout)}
     assert list(found) == CHECKS
     well = [check for check, one in found.items() if one["ok"]]
-    assert well == ["database", "migrations"]
+    assert well == ["database", "migrations", "VIES", "files"]
     assert all(one["advice"] for one in found.values() if not one["ok"])
     assert "STRIPE_API_KEY is not set" in found["settings"]["seen"]
     assert "shifts time while the provider is the real one" in found["clock"]["seen"]

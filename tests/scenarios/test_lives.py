@@ -129,7 +129,7 @@ def test_every_planner_was_asked_on_every_day_and_busy_nights_were_whole(year: Y
         SELECT business_date, array_agg(job ORDER BY job) AS jobs FROM runs WHERE trigger = 'timetable'
         GROUP BY business_date
     """)
-    nightly = ("issue_invoices", "remind", "renew", "suspend")
+    nightly = ("check_vat_numbers", "fetch_exchange_rates", "issue_invoices", "remind", "renew", "suspend")
     assert {tuple(job for job in row["jobs"] if job != "audit") for row in found} == {nightly}
 
 

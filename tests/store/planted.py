@@ -192,6 +192,19 @@ PLANTED: Mapping[str, list[str]] = {
         VALUES (:account, 'invoice_issued', 'again', '{}', :invoice)
         """,
     ],
+    "reverse_charge_proven": [
+        """
+        UPDATE charges SET frozen = frozen || '{"vat": {"treatment": "reverse_charge"}, "vat_number": "PL5260001246"}'
+        WHERE id = :charge
+        """,
+    ],
+    "numbers_wait": [
+        """
+        INSERT INTO vat_numbers (account_id, number, state, unanswered, ask_at, created_at)
+        VALUES (:account, 'PL5260001246', 'pending', 9, :now, '2026-01-01')
+        """,
+        "UPDATE billing_details SET vat_number = 'PL5260001246' WHERE account_id = :account",
+    ],
     "items_wait": [
         "INSERT INTO runs (job, business_date, trigger, requested_by) VALUES ('renew', :today, 'timetable', 'a test')",
         """
@@ -207,6 +220,8 @@ PLANTED: Mapping[str, list[str]] = {
         VALUES (:account, 'term_ending', 'a', '{}', '2026-01-01')
         """,
     ],
+    "waiting_for_rate": _order("succeeded", also=", paid_at, paid_on", values=", :now, :today"),
+    "erasures_wait": ["UPDATE accounts SET erasure_began_at = '2026-01-01' WHERE id = :account"],
 }
 ALSO: Mapping[str, set[str]] = {
     "term_charged_twice": {"term_of_charge", "invoice_of_paid"},

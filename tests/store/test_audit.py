@@ -1,5 +1,6 @@
 """The product's audit: each invariant finds its own, and only that; it reads, lists a bounded number and counts all."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -60,7 +61,9 @@ def test_each_invariant_has_a_store_that_breaks_it() -> None:
 @pytest.mark.parametrize("name", PLANTED)
 def test_each_finds_its_own_and_no_other_does(engine: Engine, name: str) -> None:
     names = sound(engine)
-    found = {one.invariant.name: one for one in looked(engine, PLANTED[name], names)}
+    # only the documents of a registered seller need exchange rates
+    as_of = replace(at(), home_currency="CZK") if name == "waiting_for_rate" else None
+    found = {one.invariant.name: one for one in looked(engine, PLANTED[name], names, as_of)}
     assert set(found) == {name} | ALSO.get(name, set())
     (violation,) = found[name].violations
     assert found[name].total == 1
@@ -95,6 +98,19 @@ def test_what_follows_money_has_its_grace(engine: Engine) -> None:
     minutes = [timedelta(minutes=n) for n in (59, 60)]
     found = [looked(engine, [], {}, AsOf(NOON + n, NOON.date(), timedelta(hours=1), 14)) for n in minutes]
     assert [[one.invariant.name for one in each] for each in found] == [[], ["invoice_of_paid"]]
+
+
+def test_R15b_an_invoice_is_not_credited_too_much_at_its_rate_of_exchange_either(engine: Engine) -> None:
+    names = sound(engine)
+    planted = [
+        one.replace("9999", "5").replace("'{}', '', max(id)", "CAST(:told AS jsonb), '', max(id)")
+        for one in PLANTED["credited_too_much"]
+    ]
+    planted.append('UPDATE invoices SET snapshot = \'{"exchange": {"gross_minor": 120}}\' WHERE id = :invoice')
+    for credited, wrong in ((120, False), (121, True)):
+        told = f'{{"exchange": {{"gross_minor": {credited}}}}}'
+        found = looked(engine, planted, {**names, "told": told})
+        assert ("credited_too_much" in {one.invariant.name for one in found}) is wrong
 
 
 def test_R8_on_its_day_a_renewal_is_missed_only_after_the_run(engine: Engine) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from tests.support.builders import rows
 from tests.support.servers import own_database
-from worker.store.schema import ENTITLEMENTS_VIEW, PAPER_TRIGGERS, metadata
+from worker.store.schema import ENTITLEMENTS_VIEW, EVIDENCE_TRIGGERS, PAPER_TRIGGERS, RATE_TRIGGERS, metadata
 from worker.store.schema.metadata import CURRENCIES
 
 _ASPECTS = {
@@ -58,6 +58,8 @@ def in_code(postgres_server: str) -> Iterator[Engine]:
             metadata.create_all(connection)
             connection.exec_driver_sql(ENTITLEMENTS_VIEW)
             connection.execute(text(PAPER_TRIGGERS))
+            connection.execute(text(EVIDENCE_TRIGGERS))
+            connection.execute(text(RATE_TRIGGERS))
         yield made
         made.dispose()
 

@@ -4,20 +4,24 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.exc import ProgrammingError
 
 from tests.support.builders import rows, size
 from tests.support.processes import CHECKOUT
 from tests.support.servers import own_database
 from tests.support.waiting import wait_until
-from worker.errors import SettingsError, UnmigratedError, UnreachableError
+from worker.errors import SettingsError, TransientError, UnmigratedError, UnreachableError
 from worker.store import migrations
 from worker.store.engine import database_url, make_engine
+from worker.store.migrations import running
 
 MIGRATION_LOCK = 7_206_311
 """The lock of worker/store/migrations/env.py, which only Alembic can import."""
@@ -84,10 +88,10 @@ def test_two_upgrades_at_once_migrate_once(fresh: str, fresh_engine: Engine) -> 
 
 
 def waiting_for_the_lock(engine: Engine) -> int:
-    """How many sessions of this database wait for an advisory lock."""
+    """How many sessions of this database ask for the lock again and again."""
     query = """
-        SELECT count(*) AS n FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-        WHERE l.locktype = 'advisory' AND NOT l.granted AND d.datname = current_database()
+        SELECT count(*) AS n FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%pg_try_advisory_lock%'
     """
     return int(rows(engine, query)[0]["n"])
 
@@ -109,17 +113,103 @@ def test_a_database_that_was_never_migrated_is_told_the_command(fresh_engine: En
     assert rows(fresh_engine, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []
 
 
-def test_a_database_of_another_version_is_refused(engine: Engine) -> None:
+@contextmanager
+def standing_at(engine: Engine, revision: str, *, comment: str = "") -> Iterator[None]:
+    """The database stands elsewhere, and says so."""
     head = migrations.head_revision()
-    migrations.check_migrated(engine)
+    told = f"COMMENT ON TABLE alembic_version IS '{comment}'"
     with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = :there"), {"there": revision})
+        connection.execute(text(told))
     try:
-        with pytest.raises(UnmigratedError, match=f"stands at 9999, the code needs {head}"):
-            migrations.check_migrated(engine)
+        yield
     finally:
         with engine.begin() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": head})
+            connection.execute(text("COMMENT ON TABLE alembic_version IS NULL"))
+
+
+def test_a_database_behind_the_code_is_refused_and_one_ahead_of_it_is_not(engine: Engine) -> None:
+    head = migrations.head_revision()
+    migrations.check_migrated(engine)
+    with (
+        standing_at(engine, "0001"),
+        pytest.raises(UnmigratedError, match=f"at 0001, the code needs {head}: run `odnowa db upgrade`"),
+    ):
+        migrations.check_migrated(engine)
+    with standing_at(engine, "9999"):
+        migrations.check_migrated(engine)
+    with standing_at(engine, "9999", comment=f"oldest code: {head}"):
+        migrations.check_migrated(engine)
+
+
+def test_code_that_a_contracted_database_does_not_know_any_more_is_refused(engine: Engine) -> None:
+    with (
+        standing_at(engine, "9999", comment="oldest code: 9998"),
+        pytest.raises(UnmigratedError, match=r"stands at 9999 and works with code from 9998 on.*deploy the newer"),
+    ):
+        migrations.check_migrated(engine)
+
+
+def test_a_migration_gives_way_to_who_holds_its_table(
+    fresh: str, fresh_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert migrations.LIMITS == {"lock_timeout": "5s", "statement_timeout": "60s"}
+    monkeypatch.setattr(migrations, "LIMITS", migrations.LIMITS | {"lock_timeout": "100ms"})
+    with fresh_engine.begin() as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)"))
+    with fresh_engine.connect() as busy:
+        busy.execute(text("LOCK TABLE alembic_version IN EXCLUSIVE MODE"))
+        with pytest.raises(TransientError, match="gave way: run `odnowa db upgrade` again"):
+            migrations.upgrade(fresh)
+        busy.rollback()
+    assert rows(fresh_engine, "SELECT 1 FROM pg_tables WHERE tablename = 'accounts'") == []
+    migrations.upgrade(fresh)
+
+
+ALONE_SQL = f"""{migrations.ALONE}
+-- an index that nobody waits for
+DROP INDEX CONCURRENTLY IF EXISTS heartbeats_beat_at_idx;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS heartbeats_beat_at_idx ON heartbeats (beat_at);
+ALTER TABLE heartbeats DROP CONSTRAINT IF EXISTS heartbeats_named, ADD CONSTRAINT heartbeats_named
+    CHECK (process <> '') NOT VALID;
+ALTER TABLE heartbeats VALIDATE CONSTRAINT {{named}};
+"""
+
+
+def test_a_file_that_says_so_commits_statement_by_statement_and_can_be_repeated(
+    fresh_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = iter([ALONE_SQL.format(named="nobody"), ALONE_SQL.format(named="heartbeats_named")])
+    monkeypatch.setattr(running, "sql_file", lambda _: next(texts))
+    with fresh_engine.begin() as connection:
+        connection.execute(text("CREATE TABLE heartbeats (process text, beat_at timestamptz)"))
+
+    def run() -> None:
+        with fresh_engine.connect() as connection:
+            made = MigrationContext.configure(connection, opts={"transaction_per_migration": True})
+            with Operations.context(made), made.begin_transaction():
+                running.run("of no matter")
+                left = "SELECT current_setting('lock_timeout') AS lock, current_setting('statement_timeout') AS time"
+                assert dict(connection.execute(text(left)).one()._mapping) == {"lock": "0", "time": "0"}
+
+    with pytest.raises(ProgrammingError, match="nobody"):
+        run()
+    kept = rows(fresh_engine, "SELECT convalidated FROM pg_constraint WHERE conname = 'heartbeats_named'")
+    assert kept == [{"convalidated": False}]
+    run()
+    kept = rows(fresh_engine, "SELECT convalidated FROM pg_constraint WHERE conname = 'heartbeats_named'")
+    assert kept == [{"convalidated": True}]
+    assert rows(fresh_engine, "SELECT indisvalid FROM pg_index WHERE indrelid = 'heartbeats'::regclass") == [
+        {"indisvalid": True}
+    ]
+
+
+def test_a_file_is_split_at_semicolons_that_end_a_line_and_not_within_a_body() -> None:
+    found = migrations.statements(
+        "-- a; comment;\nSELECT 1;\n\nDO $$\nBEGIN;\nEND $$;\nSELECT ';x'\n  -- y;\n, 2;\nSELECT 3"
+    )
+    assert found == ["SELECT 1;", "DO $$\nBEGIN;\nEND $$;", "SELECT ';x'\n\n, 2;", "SELECT 3"]
 
 
 def test_every_migration_has_its_sql_file() -> None:

@@ -319,6 +319,7 @@ def subscriber(
     locale: str = "en",
     email: str | None = None,
     country: str = "CZ",
+    postcode: str = "602 00",
     company: str | None = None,
     vat_number: str | None = None,
 ) -> Subscriber:
@@ -331,6 +332,7 @@ def subscriber(
         provider_customer=provider_customer,
         email=email,
         country=country,
+        postcode=postcode,
         company=company,
         vat_number=vat_number,
     )

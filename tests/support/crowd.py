@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from multiprocessing import get_context
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from tests.support.stories import customer, minute
 from worker.billing.states import Payer
 from worker.desk.billing_details import change_billing_details
 from worker.desk.disputes import release_dispute
+from worker.desk.erase import erase
 from worker.desk.extend_term import extend_term
 from worker.desk.goodwill import grant_credit
 from worker.desk.interval_change import keep_yearly, schedule_monthly
@@ -104,6 +106,7 @@ _ACTS: Mapping[str, Callable[[House, str, str, str], Done]] = {
     ),
     "refund": lambda house, name, request, _: refund(house.runtime, caller(name), request_id=request),
     "to_free": lambda house, name, request, _: to_free(house.runtime, eva(name), request_id=request, reason="asked"),
+    "erase": lambda house, name, request, _: erase(house.runtime, eva(name), request_id=request, reason="asked"),
     "schedule_monthly": lambda house, name, request, _: schedule_monthly(
         house.runtime, eva(name), request_id=request, reason="asked"
     ),
@@ -127,7 +130,7 @@ def prepared(house: House, what: str) -> str:
         return ""
     if what == "dispute_release":
         return dispute_won(house, what)
-    if what in {"quote", "order", "order_on_page", "cancel_order", "refund"}:
+    if what in {"quote", "order", "order_on_page", "cancel_order", "refund", "erase"}:
         newcomer(house, what, saved=what in {"order", "refund"})
     if what == "refund":
         buy(house, what, STANDARD)
@@ -136,7 +139,7 @@ def prepared(house: House, what: str) -> str:
         if what == "cancel_order":
             return str(ordered(house, what, made, payer=Payer.PAGE)["order"])
         return made
-    if what in {"quote", "refund"}:
+    if what in {"quote", "refund", "erase"}:
         return ""
     facts: dict[str, Any] = (
         {"interval": "year", "agent_price_minor": 19000} if what in {"schedule_monthly", "keep_yearly"} else {}
@@ -166,7 +169,7 @@ _houses: list[House] = []
 def _enter(place: Place) -> None:
     """Begin to take part: once per process."""
     engine = create_engine(place.database)
-    nobody = cast("MailSink", SimpleNamespace(port=1))  # no mail is sent by these processes
+    nobody = cast("MailSink", SimpleNamespace(port=1, folder=Path("/dev/null/mails")))  # these send and print nothing
     house = build_house(engine=engine, redis_url=place.redis, emulator_url=place.emulator, sink=nobody, start=place.now)
     engine.dispose()
     _houses.append(house)

@@ -12,17 +12,22 @@ from settings import Settings
 from tests.support.builders import Subscriber, rows
 from tests.support.mail_sink import MailSink
 from worker import jobs
+from worker.billing.vat import Seller, SellerVat
+from worker.gateways.pacing import Unpaced
+from worker.gateways.vies import Vies
 from worker.queue import execution, items, runs
 from worker.queue.execution import LeaseKeeper
 from worker.queue.items import Lease
 from worker.queue.plans import PlanRequest
 from worker.queue.runs import PlannedRun
-from worker.runtime import Runtime, make_runtime
+from worker.runtime import Runtime, make_runtime, make_vies
 from worker.sandbox.books import Books, compare
 from worker.sandbox.emulated import Emulated
 
 PRAGUE = ZoneInfo("Europe/Prague")
 API_KEY = "sk_test_emulator"
+OWN_NUMBER = "CZ25123891"
+"""The seller's VAT number."""
 
 
 @dataclass
@@ -144,11 +149,28 @@ class House:
         """Rows of a query, as dicts."""
         return rows(self.engine, query, **values)
 
+    def pages(self, sha256: str) -> bytes:
+        """The bytes of a printed document."""
+        return self.runtime.files.get(sha256)
+
     def mails(self) -> list[tuple[str, str]]:
         """(kind, subject key) of every mail in the outbox, oldest first."""
         return [
             (row["kind"], row["subject_key"]) for row in self.fetch("SELECT kind, subject_key FROM mails ORDER BY id")
         ]
+
+
+def register_seller(house: House, *, vies_url: str) -> House:
+    """Make the house's seller one who is registered for VAT in Czechia."""
+    runtime = house.runtime
+    house.runtime = replace(
+        runtime,
+        seller=Seller("CZ", SellerVat.REGISTERED),
+        home_currency="CZK",
+        seller_details=replace(runtime.seller_details, vat_number=OWN_NUMBER),
+        vies=Vies(vies_url, requester=OWN_NUMBER, timeout_s=2, pacer=Unpaced(), clock=house.clock),
+    )
+    return house
 
 
 def build_house(*, engine: Engine, redis_url: str, emulator_url: str, sink: MailSink, start: datetime) -> House:
@@ -163,10 +185,12 @@ def build_house(*, engine: Engine, redis_url: str, emulator_url: str, sink: Mail
         stripe_calls_per_second=500,
         smtp_host="127.0.0.1",
         smtp_port=sink.port,
+        files_url=str(sink.folder.with_name("files")),
         link_signing_key="only-for-tests-and-not-a-secret-at-all",
     )
     clock = MovableClock(start)
     runtime = replace(make_runtime(settings), clock=clock)
+    runtime = replace(runtime, vies=make_vies(settings, clock))
     keeper = LeaseKeeper(runtime.engine, lease_s=settings.lease_s)
     house = House(runtime, clock, Emulated(emulator_url), sink, keeper)
     house.emulator.set_clock(start)

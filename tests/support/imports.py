@@ -24,7 +24,7 @@ _GOOD = {
     "email": "biuro@rozyczka.example",
     "locale": "pl",
     "country": "PL",
-    "vat_number": "PL0000000001",
+    "vat_number": "PL5260001246",
     "currency": "PLN",
     "package": "standard",
     "interval": "month",

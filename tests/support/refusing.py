@@ -113,6 +113,14 @@ def order_of_another(house: House) -> str:
     return str(ordered(house, "neighbour", name, request_id="order-1")["order"])
 
 
+def mail_waits(house: House) -> str:
+    """A purchase whose invoice is issued and not mailed yet."""
+    newcomer(house, SHOP)
+    ordered(house, SHOP, quoted(house, SHOP, STANDARD, request_id="quote-0")["quote"], request_id="order-0")
+    house.drain(pick=lambda job: job != "deliver_mail")
+    return SHOP
+
+
 def late(house: House) -> None:
     """The quarter of an hour is over."""
     house.wait(minutes=15)

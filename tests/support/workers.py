@@ -33,6 +33,7 @@ def environment(engine: Engine, redis_url: str, **more: str) -> dict[str, str]:
         "STRIPE_API_KEY": "sk_test_emulator",
         "STRIPE_API_BASE": "http://127.0.0.1:1",
         "SMTP_PORT": "1",
+        "FILES_URL": "memory://nobody-prints",
         "LINK_SIGNING_KEY": "only-for-tests-and-not-a-secret-at-all",
         "LOG_FORMAT": "text",
         "dramatiq_worker_timeout": "100",

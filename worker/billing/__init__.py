@@ -15,5 +15,6 @@ quote      the sum to charge, what credit pays, and what is carried
 holdings   what a customer has as lots, each at the price it was bought at
 change     what a change costs or gives back for the days left
 refund     what goes back to the customer, and from which charge
+exchange   which exchange rate holds for a day, and what a document's sums are at it
 numbering  how an invoice number looks
 """

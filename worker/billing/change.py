@@ -21,7 +21,7 @@ from worker.billing.calendar import Interval, Term, term_start
 from worker.billing.catalogue import Line, LineKind
 from worker.billing.holdings import Holdings
 from worker.billing.money import split
-from worker.billing.quote import PricedCharge, price_lines
+from worker.billing.quote import PricedCharge, price_lines, taxed
 from worker.billing.vat import VatDecision
 from worker.errors import RuleError
 
@@ -40,7 +40,7 @@ class Standing:
     term: the last term that was paid for, without days given away (a gift has no unused part).
     following: the term that a renewal at the present interval would buy.
     vat: the decision that was frozen with the charge that sold the holdings, for the credit note (R15b).
-    goodwill_minor: the discount, net, that this charge had for the whole term: it has an unused part too.
+    goodwill_minor: the discount that this charge had for the whole term, as its prices are: it has an unused part too.
 
     Raises:
         RuleError: on building one whose terms overlap or stand in the wrong order.
@@ -61,7 +61,7 @@ class Standing:
 class Purse:
     """What the account brings to a charge, in minor units; the provider's minimum stands beside it (R7b).
 
-    Goodwill is net, and is used by what sells a whole term only.
+    Goodwill is as prices are, net or with VAT, and is used by what sells a whole term only.
 
     Raises:
         RuleError: on building one with a negative sum.
@@ -206,8 +206,7 @@ def _unused(standing: Standing, *, days_left: int) -> Unused:
     given = min(given, sum(line.net_minor for line in lines))
     if given:
         lines = (*lines, Line(LineKind.GOODWILL, 1, -given, -given))
-    net_minor = sum(line.net_minor for line in lines)
-    vat_minor = standing.vat.on_net(net_minor)
+    lines, net_minor, vat_minor = taxed(lines, vat=standing.vat)
     return Unused(lines, net_minor, vat_minor, net_minor + vat_minor)
 
 

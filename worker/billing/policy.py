@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from worker.billing.money import Currency
 from worker.billing.refund import REFUND_DAYS
+from worker.billing.vat import VIES_VALID_DAYS
 from worker.errors import RuleError
 
 # The provider forgets an idempotency key after 24 hours and would charge again under it.
@@ -38,6 +39,8 @@ class Policy:
         once so many earlier runs show what is usual (R8d).
     quote_minutes, order_hours: how long a quote may be confirmed, and how long its order may be paid (R4).
     agents_max: the most agents of one subscription; beyond it somebody has mistyped.
+    vies_valid_days: how old the confirmation of a VAT number may be when VAT is decided (R19b).
+    rate_days_max: how much older than a payment the list of exchange rates on its invoice may be (R16).
 
     Raises:
         RuleError: on building one whose numbers contradict each other.
@@ -57,6 +60,8 @@ class Policy:
     quote_minutes: int = 15
     order_hours: int = 24
     agents_max: int = 10_000
+    vies_valid_days: int = VIES_VALID_DAYS
+    rate_days_max: int = 7
 
     def __post_init__(self) -> None:
         if not self.retry_days or self.retry_days[0] < 1 or not _ascends(self.retry_days):
@@ -71,6 +76,7 @@ class Policy:
             "quote_minutes",
             "order_hours",
             "agents_max",
+            "vies_valid_days",
         ):
             if getattr(self, name) < 1:
                 raise RuleError(f"{name} must be at least 1: {getattr(self, name)}")
@@ -79,8 +85,10 @@ class Policy:
                 "price_notice_days and extension_days_max must be at least 1: "
                 f"{self.price_notice_days}, {self.extension_days_max}"
             )
-        if self.refund_days < 0:
-            raise RuleError(f"refund_days must not be negative: {self.refund_days}")
+        if min(self.refund_days, self.rate_days_max) < 0:
+            raise RuleError(
+                f"refund_days and rate_days_max must not be negative: {self.refund_days}, {self.rate_days_max}"
+            )
         if not 0 < self.replay_limit_hours < _KEY_LIFE_HOURS:
             raise RuleError(f"replay_limit_hours must stay below {_KEY_LIFE_HOURS}: {self.replay_limit_hours}")
         if set(self.minimum_minor) != set(Currency) or min(self.minimum_minor.values()) < 1:

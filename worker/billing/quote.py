@@ -1,10 +1,30 @@
 """The sum of a charge: its lines, VAT, what credit pays, what is charged, and what is carried (R7b)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from worker.billing.catalogue import Line, LineKind
 from worker.billing.vat import VatDecision
 from worker.errors import RuleError
+
+
+def taxed(lines: tuple[Line, ...], *, vat: VatDecision) -> tuple[tuple[Line, ...], int, int]:
+    """Lines as they are priced become lines net, with their net sum and its VAT, rounded once for all of them.
+
+    Net prices: VAT is added to their sum. Gross prices: it is taken out of their sum, top-down, since many gross sums
+    are the sum of no net sum and its VAT; the lines share the net sum by cumulative rounding, so that they add up.
+    `unit_price_minor` stays the price on the list.
+    """
+    if not vat.gross_prices:
+        net_minor = sum(line.net_minor for line in lines)
+        return lines, net_minor, vat.on_net(net_minor)
+    net_lines: list[Line] = []
+    gross_minor = net_minor = 0
+    for line in lines:
+        gross_minor += line.net_minor
+        upto_minor = gross_minor - vat.within_gross(gross_minor)
+        net_lines.append(replace(line, net_minor=upto_minor - net_minor))
+        net_minor = upto_minor
+    return tuple(net_lines), net_minor, gross_minor - net_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +45,8 @@ class PricedCharge:
 
     @property
     def goodwill_minor(self) -> int:
-        """The discount that goodwill gave, net."""
-        return -sum(line.net_minor for line in self.lines if line.kind is LineKind.GOODWILL)
+        """The discount that goodwill gave, as prices are: net, or with VAT where they contain it."""
+        return -sum(line.unit_price_minor for line in self.lines if line.kind is LineKind.GOODWILL)
 
     def __post_init__(self) -> None:
         parts = (self.to_charge_minor, self.credit_used_minor, self.carried_out_minor)
@@ -48,8 +68,8 @@ def price_lines(
     """Price lines, of a whole term or of a part of it, with the account's credit and what was carried here (R7b).
 
     `carried_in_minor` is gross, as it was carried: the VAT in it is worked out of it, so that it is owed to the unit
-    and not taxed twice. `goodwill_minor` is net: as much of it as the lines take becomes a discount line before VAT
-    (R15b).
+    and not taxed twice. `goodwill_minor` is as prices are, net or with VAT: as much of it as the lines take becomes a
+    discount line (R15b). The lines of `sold` bear their prices; those of the result are net.
 
     Raises:
         RuleError: credit, carried sum, minimum or goodwill is negative.
@@ -62,13 +82,13 @@ def price_lines(
     discount_minor = min(goodwill_minor, sum(line.net_minor for line in sold))
     if discount_minor:
         sold = (*sold, Line(LineKind.GOODWILL, 1, -discount_minor, -discount_minor))
-    vat_minor = vat.on_net(sum(line.net_minor for line in sold))
+    sold, net_minor, vat_minor = taxed(sold, vat=vat)
     if carried_in_minor:
         vat_carried_minor = vat.within_gross(carried_in_minor)
         net_carried_minor = carried_in_minor - vat_carried_minor
         sold = (*sold, Line(LineKind.CARRIED, 1, net_carried_minor, net_carried_minor))
         vat_minor += vat_carried_minor
-    net_minor = sum(line.net_minor for line in sold)
+        net_minor += net_carried_minor
     gross_minor = net_minor + vat_minor
     payment = _pay(gross_minor, credit_minor=credit_minor, minimum_minor=minimum_minor)
     return PricedCharge(

@@ -116,7 +116,8 @@ class VatDecision:
     """What was decided, to be frozen with the charge (R16).
 
     rate: percent. category: the letter of the European invoice standard. words: keys of the sentences that
-    the invoice must print. reasons: why, for the operator who asks.
+    the invoice must print. reasons: why, for the operator who asks. gross_prices: whether the prices of what is sold
+    contain the VAT; then it is taken out of them, and what is paid is the price on the list, whatever the rate.
 
     Raises:
         RuleError: on building one with a negative rate.
@@ -127,6 +128,7 @@ class VatDecision:
     category: str
     words: tuple[str, ...]
     reasons: tuple[str, ...]
+    gross_prices: bool = False
 
     def __post_init__(self) -> None:
         if self.rate < 0:

@@ -55,7 +55,26 @@ def carry_out(connection: Connection, runtime: Runtime, ids: Sequence[int], mome
             orders.redate(connection, charge_id, starts_on=today, ends_on=ends_on)
         _take_effect(connection, row, moment)
         done.fulfilled.append(charge_id)
+        if row.status == SubscriptionStatus.SUSPENDED.value:
+            done.mails.append(_reactivated(runtime, row, today=today))
     return done
+
+
+def _reactivated(runtime: Runtime, row: Row[Any], *, today: date) -> NewMail:
+    """A suspended account's order begins a term on the day of its payment (R10)."""
+    ends_on = term_start(today, Interval(row.interval), 1)
+    return NewMail(
+        account_id=row.account_id,
+        kind="reactivated",
+        subject_key=f"charge:{row.id}:reactivated",
+        data={
+            "company": row.company or row.external_id,
+            "package": row.package,
+            "ends_on": ends_on.isoformat(),
+            "account_url": runtime.links.account_page_url,
+        },
+        subscription_id=row.subscription_id,
+    )
 
 
 def _ordered(row: Row[Any]) -> Ordered:

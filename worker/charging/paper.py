@@ -3,6 +3,7 @@
 Country, VAT number, VAT and sums come from there; name, address, e-mail and language are those of the day of issue.
 """
 
+import hashlib
 from collections.abc import Mapping
 from datetime import date
 from fractions import Fraction
@@ -19,8 +20,13 @@ _BY_THE_DAY = frozenset({LineKind.AGENTS, LineKind.CONVERSATIONS})
 """Lines whose unit price is for a whole term; carried sums and discounts have none."""
 
 
-def invoice_snapshot(runtime: Runtime, row: Row[Any], *, today: date, number: str) -> dict[str, object]:
-    """The snapshot of an invoice for a charge as `store.invoices.to_invoice` reads it."""
+def invoice_snapshot(
+    runtime: Runtime, row: Row[Any], *, today: date, number: str, exchange: Mapping[str, object] | None = None
+) -> dict[str, object]:
+    """The snapshot of an invoice for a charge as `store.invoices.to_invoice` reads it.
+
+    `exchange` is what `charging.exchanging` says of it.
+    """
     frozen = row.frozen
     by_credit = row.amount_minor == 0
     part = {} if row.buys_term else _part(row.starts_on, row.ends_on, days_whole=frozen.get("days_whole"))
@@ -46,13 +52,15 @@ def invoice_snapshot(runtime: Runtime, row: Row[Any], *, today: date, number: st
             "due_minor": 0,
         },
         "vat": _vat(frozen["vat"]),
-        "exchange": None,
+        "exchange": None if exchange is None else dict(exchange),
         "payment": {"method": "credit", "brand": None, "last4": None} if by_credit else _method(row),
         "note": row.note or None,
     }
 
 
-def credit_note_snapshot(runtime: Runtime, row: Row[Any], *, today: date, number: str) -> dict[str, object]:
+def credit_note_snapshot(
+    runtime: Runtime, row: Row[Any], *, today: date, number: str, exchange: Mapping[str, object] | None = None
+) -> dict[str, object]:
     """The snapshot of a credit note for a reversal as `store.credit_notes.to_credit` reads it (R15b).
 
     What a change gives back becomes account credit, whole; a refund goes back the way that it was paid, as far as it
@@ -85,7 +93,7 @@ def credit_note_snapshot(runtime: Runtime, row: Row[Any], *, today: date, number
             "to_invoice_minor": 0,
         },
         "vat": corrected["vat"],
-        "exchange": None,
+        "exchange": None if exchange is None else dict(exchange),
         "payment": _method(row) if refunded_minor else {"method": "credit", "brand": None, "last4": None},
         "replaced_by": None,
         "note": None,
@@ -152,9 +160,16 @@ def _seller(runtime: Runtime) -> dict[str, object]:
         "register_entry": seller.register_entry,
         "vat": runtime.seller.vat.value,
         "vat_number": seller.vat_number or None,
+        "logo": None
+        if runtime.logo is None
+        else {"sha256": _sha256(runtime.logo.content), "format": runtime.logo.format},
         "email": seller.email,
         "web": seller.web,
     }
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _vat(frozen: Mapping[str, Any]) -> dict[str, object]:
@@ -164,7 +179,7 @@ def _vat(frozen: Mapping[str, Any]) -> dict[str, object]:
         "words": frozen["words"],
         "rate": percent_text(Fraction(frozen["rate"])),
         "category": frozen["category"],
-        "gross_prices": False,
+        "gross_prices": frozen.get("gross_prices", False),
         "reasons": frozen["reasons"],
     }
 

@@ -1,7 +1,7 @@
 """Prices of planned charges: pure arithmetic under the accounts' locks, frozen with the intent (R16)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -120,14 +120,34 @@ def _next_term(row: Row[Any], holdings: Holdings) -> calendar.Term:
     )
 
 
-def decide_vat(runtime: Runtime, row: Row[Any], *, tax_on: date) -> vat.VatDecision:
-    """The VAT of a sale to the buyer of a row with country, postcode and VAT number.
+def decide_vat(runtime: Runtime, row: Row[Any], *, currency: Currency, tax_on: date) -> vat.VatDecision:
+    """The VAT of a sale in a currency to the buyer of a row with country, postcode, VAT number and its evidence.
 
     Raises:
         RuleError: the sale is refused (R20).
     """
     buyer = vat.Buyer(country=row.country, postcode=row.postcode, is_business=row.vat_number is not None)
-    return vat.decide(seller=runtime.seller, buyer=buyer, evidence=None, tax_on=tax_on, rates=runtime.rates)
+    decision = vat.decide(
+        seller=runtime.seller,
+        buyer=buyer,
+        evidence=evidence_of(row),
+        tax_on=tax_on,
+        rates=runtime.rates,
+        vies_valid_days=runtime.policy.vies_valid_days,
+    )
+    return replace(decision, gross_prices=currency in runtime.gross_currencies)
+
+
+def evidence_of(row: Row[Any]) -> vat.ViesEvidence | None:
+    """What VIES said of the number that the row's account has now (R19b); None when it was never asked."""
+    if row.vat_check_id is None:
+        return None
+    return vat.ViesEvidence(
+        number=row.vat_checked_number,
+        valid={"valid": True, "invalid": False}.get(row.vat_outcome),
+        checked_on=row.vat_told_on,
+        consultation=row.vat_consultation,
+    )
 
 
 def price_row(
@@ -138,8 +158,8 @@ def price_row(
     Raises:
         RuleError: it cannot be priced; never guessed.
     """
-    decision = decide_vat(runtime, row, tax_on=tax_on)
     holdings = next_holdings(row, catalogue=catalogue)
+    decision = decide_vat(runtime, row, currency=holdings.currency, tax_on=tax_on)
     return price_term(holdings=holdings, purse=purse_of(runtime, row, holdings.currency), vat=decision), decision
 
 
@@ -158,7 +178,7 @@ def _freeze(
 ) -> dict[str, object]:
     if row.bought_in != row.currency:
         raise RuleError(f"the account pays in {row.currency}, its configuration is priced in {row.bought_in} (R3)")
-    decision = decide_vat(runtime, row, tax_on=today)
+    decision = decide_vat(runtime, row, currency=holdings.currency, tax_on=today)
     priced = price_term(holdings=holdings, purse=purse_of(runtime, row, holdings.currency), vat=decision)
     return {
         "id": row.id,
@@ -188,10 +208,25 @@ def frozen(
         "vat": frozen_vat(decision),
         "tax_on": today.isoformat(),
         "country": row.country,
+        "postcode": row.postcode,
         "vat_number": row.vat_number,
+        "vat_evidence": _frozen_evidence(row),
         "package": holdings.package.value,
         "interval": holdings.interval.value,
         "conversation_block": holdings.conversation_block,
+    }
+
+
+def _frozen_evidence(row: Row[Any]) -> dict[str, object] | None:
+    """Which answer of VIES the decision was made from, so that it can be made again years later (R19b)."""
+    if row.vat_check_id is None:
+        return None
+    return {
+        "check": row.vat_check_id,
+        "number": row.vat_checked_number,
+        "outcome": row.vat_outcome,
+        "checked_on": row.vat_told_on.isoformat(),
+        "consultation": row.vat_consultation,
     }
 
 
@@ -216,6 +251,7 @@ def frozen_vat(decision: vat.VatDecision) -> dict[str, object]:
         "category": decision.category,
         "words": list(decision.words),
         "reasons": list(decision.reasons),
+        "gross_prices": decision.gross_prices,
     }
 
 
@@ -227,4 +263,5 @@ def thawed_vat(kept: Mapping[str, Any]) -> vat.VatDecision:
         category=kept["category"],
         words=tuple(kept["words"]),
         reasons=tuple(kept["reasons"]),
+        gross_prices=kept.get("gross_prices", False),
     )

@@ -15,6 +15,7 @@ new_prices        one subscription, or all of a package, to the prices of today,
 goodwill          a discount for the next terms, by support
 extend_term       days for nothing, by support
 my_package        what an account page shows
+erase             the account's personal data, by support
 to_free           back to Free, by support
 open_payments     cancelled before an act that gives them up
 refund            money back, within the rule or by support

@@ -8,13 +8,18 @@ from functools import partial
 from sqlalchemy import Connection
 
 from worker.billing.countries import COUNTRIES
+from worker.billing.vat import Buyer, decide
 from worker.charging.letters import Rung
+from worker.charging.vat_evidence import asked_prefixes
 from worker.desk.plain_text import checked
 from worker.desk.request import Ask, Caller, Done, noted, perform
 from worker.desk.vat_number import normalised
-from worker.errors import ActRefusedError
+from worker.errors import ActRefusedError, RuleError
+from worker.queue.plans import in_items
+from worker.queue.runs import ring
 from worker.runtime import Runtime
 from worker.store import desk
+from worker.store.vat_numbers import ask_now, enrol
 
 _LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.IGNORECASE)
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -42,15 +47,42 @@ def change_billing_details(
     ask = Ask(caller, "billing_details", request_id, asdict(details), reason)
     with noted(runtime, ask):
         good = _checked(details)
-        return perform(runtime, ask, partial(_change, good))
+        _demand_place(runtime, good)
+        return perform(runtime, ask, partial(_change, runtime, good))
 
 
-def _change(good: dict[str, str | None], connection: Connection, account: int, rung: Rung) -> Mapping[str, object]:
-    del rung
+def _change(
+    runtime: Runtime, good: dict[str, str | None], connection: Connection, account: int, rung: Rung
+) -> Mapping[str, object]:
     row = desk.standing(connection, account)
-    if all(getattr(row, name) == value for name, value in good.items()):
-        return {"version": row.details_version, "changed": False, **good}
-    return {"version": desk.new_details(connection, account, good), "changed": True, **good}
+    changed = any(getattr(row, name) != value for name, value in good.items())
+    version = desk.new_details(connection, account, good) if changed else row.details_version
+    # the same again is how a customer says that the register knows the number now
+    _have_number_checked(runtime, connection, account, rung)
+    return {"version": version, "changed": changed, **good}
+
+
+def _have_number_checked(runtime: Runtime, connection: Connection, account: int, rung: Rung) -> None:
+    """Ask VIES at once about a number that is not known to be valid (R19); a home number needs no question."""
+    now = runtime.clock.now()
+    enrol(connection, prefixes=asked_prefixes(runtime), now=now, account=account)
+    rung.items += ring(
+        connection,
+        job="check_vat_numbers",
+        items=in_items(ask_now(connection, account, now=now), size=1, claims=None, prefix="numbers"),
+        business_date=runtime.clock.today(),
+        root_run_id=None,
+        by="desk",
+    )
+
+
+def _demand_place(runtime: Runtime, good: Mapping[str, str | None]) -> None:
+    """Refuse details whose place has no rule for its VAT, before anything is sold there (R20)."""
+    buyer = Buyer(country=good["country"] or "", postcode=good["postcode"] or "", is_business=False)
+    try:
+        decide(seller=runtime.seller, buyer=buyer, evidence=None, tax_on=runtime.clock.today(), rates=runtime.rates)
+    except RuleError as error:
+        raise ActRefusedError("place", f"{error}: please correct the postcode or the country") from error
 
 
 def _checked(given: BillingDetails) -> dict[str, str | None]:

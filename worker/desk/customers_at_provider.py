@@ -9,6 +9,7 @@ import hashlib
 import json
 
 from worker import boundary
+from worker.errors import ActRefusedError
 from worker.runtime import Runtime
 from worker.store import accounts
 
@@ -17,6 +18,7 @@ def ensure_customer(runtime: Runtime, account: int) -> str:
     """The provider's id of the account's customer; `account` is the account's number.
 
     Raises:
+        ActRefusedError: the account was erased meanwhile.
         ProviderRefusedError: the provider refuses to make one.
         UnreachableError: the provider does not answer; the same may be asked again.
     """
@@ -34,4 +36,8 @@ def ensure_customer(runtime: Runtime, account: int) -> str:
     )
     with boundary.transaction(runtime.engine, "desk.customer.keep") as connection:
         accounts.keep_customer(connection, account, made)
-        return str(accounts.customer_facts(connection, account).provider_customer)
+        kept = accounts.customer_facts(connection, account)
+    if kept.erasure_began_at is not None:
+        # noted first, so that the erasure finds the customer when it is asked for again, should we die here
+        raise ActRefusedError("erased", "the account is being erased: ask for that again, so that this is erased too")
+    return str(kept.provider_customer)

@@ -164,6 +164,7 @@ def _mail(runtime: Runtime, row: Row[Any], change: int, renews_on: date, prices:
             "old_amount": {"amount_minor": _sum(prices.standing), "currency": currency},
             "new_amount": {"amount_minor": _sum(prices.new), "currency": currency},
             "account_url": runtime.links.account_page_url,
+            "with_vat": currency in runtime.gross_currencies,
         },
         subscription_id=row.id,
         useless_on=renews_on,

@@ -67,7 +67,11 @@ class Offer:
             "period": {"starts_on": self.term.starts_on.isoformat(), "ends_on": self.term.ends_on.isoformat()},
             "lines": frozen_lines(self.sale.lines),
             "net_minor": self.sale.net_minor,
-            "vat": {"rate": str(self.vat.rate), "treatment": self.vat.treatment.value},
+            "vat": {
+                "rate": str(self.vat.rate),
+                "treatment": self.vat.treatment.value,
+                "gross_prices": self.vat.gross_prices,
+            },
             "vat_minor": self.sale.vat_minor,
             "gross_minor": self.sale.gross_minor,
             "unused": {"lines": frozen_lines(self.unused.lines), "gross_minor": self.unused.gross_minor},
@@ -129,7 +133,7 @@ def _demand_orderable(runtime: Runtime, row: Row[Any], wish: Wish) -> None:
 def _purchase(runtime: Runtime, row: Row[Any], wish: Wish, *, catalogue: Catalogue, today: date) -> Offer:
     currency = Currency(row.pay_in)
     holdings = bought(wish, currency=currency, catalogue=catalogue, on=today)
-    vat = decide_vat(runtime, row, tax_on=today)
+    vat = decide_vat(runtime, row, currency=currency, tax_on=today)
     purse = purse_of(runtime, row, currency)
     sale = price_term(holdings=holdings, purse=purse, vat=vat)
     number = 1 if row.subscription_id is None else row.term_number + 1
@@ -161,7 +165,7 @@ def _change(runtime: Runtime, row: Row[Any], wish: Wish, *, catalogue: Catalogue
             "scheduled_first", "a scheduled change comes with the renewal that is due: try again after it"
         )
     new = changed(standing.holdings, wish, catalogue=catalogue, on=today)
-    vat = decide_vat(runtime, row, tax_on=today)
+    vat = decide_vat(runtime, row, currency=standing.holdings.currency, tax_on=today)
     purse = purse_of(runtime, row, standing.holdings.currency)
     priced = price_change(standing=standing, new=new, on=today, purse=purse, vat=vat)
     within = not priced.is_new_term
@@ -206,10 +210,15 @@ def standing_of(runtime: Runtime, row: Row[Any], *, today: date) -> Standing:
         interval=Interval(row.interval),
         number=row.term_number + 1,
     )
+    holdings = holdings_of(row)
+    if row.sold is None:
+        vat = decide_vat(runtime, row, currency=holdings.currency, tax_on=today)
+    else:
+        vat = thawed_vat(row.sold["vat"])
     return Standing(
-        holdings=holdings_of(row),
+        holdings=holdings,
         term=Term(row.paid_number, row.starts_on, row.ends_on),
         following=following,
-        vat=decide_vat(runtime, row, tax_on=today) if row.sold is None else thawed_vat(row.sold["vat"]),
+        vat=vat,
         goodwill_minor=row.sold_goodwill if row.sold_term else 0,
     )

@@ -24,6 +24,8 @@ from worker.store import desk, operations
 from worker.store.mails import NewMail, insert_mails
 
 REQUEST_ID_MAX = 100
+ERASE = "erase"
+"""The only act that an account takes once its erasure has begun."""
 
 
 class Role(StrEnum):
@@ -102,12 +104,14 @@ def _demand_fit(ask: Ask, *, support_only: bool) -> None:
 
 
 def account_of(connection: Connection, ask: Ask, *, lock: bool) -> int:
-    """The account's number. Raises ActRefusedError when there is none."""
+    """The account's number. Raises ActRefusedError when there is none, or its erasure has begun."""
     find = desk.lock_account if lock else desk.account_id
     name = ask.caller.account_external_id
     found = find(connection, name) if _storable(name) == name else None
     if found is None:
         raise ActRefusedError("no_account", f"no account is called {name[:100]!r}: check its name")
+    if ask.act != ERASE and desk.erasure_began(connection, found):
+        raise ActRefusedError("erased", "the account was erased: open a new one, under another name")
     return found
 
 

@@ -10,15 +10,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from functools import cache
+from functools import cache, partial
 from threading import Lock
 from typing import cast
 
 import typst
 
 from worker.documents.catalogues import TEMPLATES
-from worker.documents.invoice_snapshot import read_snapshot
+from worker.documents.einvoice import document_xml, missing
+from worker.documents.facturx_pdf import marked
+from worker.documents.invoice_snapshot import VERSION, DocumentSnapshot, read_snapshot
 from worker.documents.invoice_view import InvoiceView, view
+from worker.documents.logo import Logo
 from worker.errors import DocumentError
 
 SUBSTITUTE = "□"
@@ -42,10 +45,15 @@ class RenderedInvoice:
     replaced: tuple[str, ...]
 
 
-def render_invoice(snapshot: Mapping[str, object]) -> RenderedInvoice:
+def render_invoice(snapshot: Mapping[str, object], *, logo: Logo | None = None) -> RenderedInvoice:
     """Render an invoice or a credit note from its snapshot (`InvoiceSnapshot`, `CreditNoteSnapshot`).
 
-    A character that cannot be shown is replaced and reported; it never costs the invoice.
+    A character that cannot be shown is replaced and reported; it never costs the invoice. From version 3 on the XML
+    of EN 16931 is attached, where what it demands is there.
+
+    Args:
+        snapshot: as it was frozen; decides every byte.
+        logo: the picture that the snapshot names, if it names one.
 
     Raises:
         DocumentError: the snapshot is incomplete, its sums do not agree, or the template is broken.
@@ -53,10 +61,11 @@ def render_invoice(snapshot: Mapping[str, object]) -> RenderedInvoice:
     document = read_snapshot(snapshot)
     stamp = datetime.combine(date.fromisoformat(document["issued_on"]), time(), UTC)
     page = view(document)
+    made = partial(_made, stamp=stamp, xml=_attachment(document), logo=logo)
     replaced: set[str] = set()
     for _ in range(_ROUNDS):
         try:
-            return RenderedInvoice(_compile(page, stamp), tuple(sorted(replaced)))
+            return RenderedInvoice(made(page), tuple(sorted(replaced)))
         except typst.TypstError as error:
             lost = _undisplayable(error.diagnostic)
             if not lost:
@@ -65,7 +74,19 @@ def render_invoice(snapshot: Mapping[str, object]) -> RenderedInvoice:
         page = _replace(page, lost)
     uncertain = set(_UNCERTAIN.findall(json.dumps(page, ensure_ascii=False)))
     page = _replace(page, uncertain)
-    return RenderedInvoice(_compile(page, stamp), tuple(sorted(replaced | uncertain)))
+    return RenderedInvoice(made(page), tuple(sorted(replaced | uncertain)))
+
+
+def _attachment(document: DocumentSnapshot) -> str:
+    """The XML as text; none of older versions, which had none, and of what lacks a name or a country."""
+    if document["version"] != VERSION or missing(document):
+        return ""
+    return document_xml(document).decode()
+
+
+def _made(page: InvoiceView, *, stamp: datetime, xml: str, logo: Logo | None) -> bytes:
+    pdf = _compile(page, stamp, xml=xml, logo=logo)
+    return marked(pdf) if xml else pdf
 
 
 @cache
@@ -78,16 +99,23 @@ def _compiler() -> typst.Compiler:
     )
 
 
-def _compile(page: InvoiceView, stamp: datetime) -> bytes:
+def _compile(page: InvoiceView, stamp: datetime, *, xml: str, logo: Logo | None) -> bytes:
+    given = {**page, "xml": xml, "logo": None if logo is None else _picture(logo)}
     with _lock:
         pdf = _compiler().compile(
             format="pdf",
             pdf_standards="a-3b",
             timestamp=stamp,
-            sys_inputs={"page": json.dumps(page, ensure_ascii=False)},
+            sys_inputs={"page": json.dumps(given, ensure_ascii=False)},
         )
     assert isinstance(pdf, bytes), "a PDF without an output path comes back as bytes"
     return pdf
+
+
+def _picture(logo: Logo) -> dict[str, object]:
+    if logo.format == "svg":
+        return {"format": "svg", "text": logo.content.decode()}
+    return {"format": logo.format, "bytes": list(logo.content)}
 
 
 def _undisplayable(diagnostic: str) -> set[str]:

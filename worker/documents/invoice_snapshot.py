@@ -27,6 +27,13 @@ CorrectionReason = Literal["change", "refund", "correction"]
 """Why a credit note exists: the unused part of a term that was changed (R15b), money back (R14b), a wrong invoice."""
 
 
+class LogoBlock(TypedDict):
+    """The seller's mark on the document, by the address of its bytes in the place of files."""
+
+    sha256: str
+    format: Literal["svg", "png"]
+
+
 class SellerBlock(TypedDict):
     """The seller as the register of companies knows them; `country` is an ISO code."""
 
@@ -41,6 +48,7 @@ class SellerBlock(TypedDict):
     email: str
     web: str
     vat_number: NotRequired[str | None]
+    logo: NotRequired[LogoBlock | None]
 
 
 class BuyerBlock(TypedDict):
@@ -163,7 +171,10 @@ class InvoiceReference(TypedDict):
 
 
 class InvoiceSnapshot(TypedDict):
-    """Everything that an invoice prints. `locale` decides the language, `note` is the customer's (R17)."""
+    """Everything that an invoice prints. `locale` decides the language, `note` is the customer's (R17).
+
+    `is_copy` is never stored: it marks what is printed once more, for a note that was written after the issue.
+    """
 
     version: Literal[1, 2, 3]
     kind: Literal["invoice"]
@@ -182,6 +193,7 @@ class InvoiceSnapshot(TypedDict):
     exchange: NotRequired[ExchangeBlock | None]
     payment: PaymentBlock
     note: Prose | None
+    is_copy: NotRequired[bool]
 
 
 class CreditNoteSnapshot(TypedDict):

@@ -1,16 +1,14 @@
 """Turns the snapshot of an invoice or credit note into its page: every label, sum and date in the reader's words."""
 
-from collections.abc import Callable
 from datetime import date
 from typing import TypedDict
 
-from worker.billing.calendar import Interval
 from worker.billing.catalogue import LineKind
-from worker.documents import formats
+from worker.documents import formats, invoice_lines, invoice_tax
 from worker.documents.catalogues import babel_locale, translations
+from worker.documents.invoice_lines import Gettext
 from worker.documents.invoice_snapshot import CreditNoteSnapshot, DocumentSnapshot, InvoiceSnapshot, LineBlock
-
-Gettext = Callable[[str], str]
+from worker.documents.invoice_tax import VatTable
 
 
 class Party(TypedDict):
@@ -48,6 +46,7 @@ class InvoiceView(TypedDict):
     parties: list[Party]
     columns: list[str]
     rows: list[Row]
+    vat: VatTable | None
     total: tuple[str, str] | None
     settled: list[tuple[str, str]]
     due: tuple[str, str]
@@ -68,8 +67,10 @@ def view(document: DocumentSnapshot) -> InvoiceView:
 
 def _invoice(invoice: InvoiceSnapshot, _: Gettext) -> InvoiceView:
     page = _shared(invoice, _)
-    page["title"] = _("Invoice")
-    page["facts"].insert(1, (_("Date of payment"), _day(invoice, invoice["paid_on"])))
+    taxed = invoice_tax.is_taxed(invoice)
+    page["title"] = _("Tax invoice") if taxed else _("Invoice")
+    paid = _("Date of payment and tax point") if taxed else _("Date of payment")
+    page["facts"].insert(1, (paid, _day(invoice, invoice["paid_on"])))
     page["total"] = (_("Total"), _money(invoice, invoice["totals"]["gross_minor"]))
     page["settled"] = _settled(invoice, _)
     page["due"] = (_("Amount due"), _money(invoice, invoice["totals"]["due_minor"]))
@@ -80,8 +81,10 @@ def _invoice(invoice: InvoiceSnapshot, _: Gettext) -> InvoiceView:
 def _credit_note(note: CreditNoteSnapshot, _: Gettext) -> InvoiceView:
     page = _shared(note, _)
     corrected = note["corrects"]
-    page["title"] = _("Credit note")
-    page["facts"].insert(1, (_("Date of correction"), _day(note, note["corrected_on"])))
+    taxed = invoice_tax.is_taxed(note)
+    page["title"] = _("Tax credit note") if taxed else _("Credit note")
+    corrected_on = _("Date of correction and tax point") if taxed else _("Date of correction")
+    page["facts"].insert(1, (corrected_on, _day(note, note["corrected_on"])))
     issued = _("of %(day)s") % {"day": _day(note, corrected["issued_on"])}
     page["corrects"] = (_("Corrects invoice"), [corrected["number"], issued])
     page["reason"] = (_("Reason"), _reason(note, _))
@@ -98,6 +101,7 @@ def _shared(document: DocumentSnapshot, _: Gettext) -> InvoiceView:
     """What both kinds of document have; the rest is filled in by its kind."""
     seller = document["seller"]
     currency = {"currency": document["currency"]}
+    taxed, gross = invoice_tax.is_taxed(document), document["vat"].get("gross_prices", False)
     return InvoiceView(
         lang=babel_locale(document["locale"]).language,
         title="",
@@ -110,10 +114,11 @@ def _shared(document: DocumentSnapshot, _: Gettext) -> InvoiceView:
         columns=[
             _("Description"),
             _("Quantity"),
-            _("Unit price (%(currency)s)") % currency,
-            _("Amount (%(currency)s)") % currency,
+            (_("Price with VAT (%(currency)s)") if gross else _("Unit price (%(currency)s)")) % currency,
+            (_("Net (%(currency)s)") if taxed else _("Amount (%(currency)s)")) % currency,
         ],
         rows=[_row(document, line, _) for line in document["lines"]],
+        vat=invoice_tax.table(document, _),
         total=None,
         settled=[],
         due=("", ""),
@@ -151,6 +156,7 @@ def _parties(document: DocumentSnapshot, _: Gettext) -> list[Party]:
         f"{seller['postcode']} {seller['city']}",
         territories.get(seller["country"], seller["country"]),
         _("Company ID: %(number)s") % {"number": seller["company_id"]} if seller["company_id"] else "",
+        _("VAT number: %(number)s") % {"number": seller["vat_number"]} if seller.get("vat_number") else "",
         seller["register_entry"],
     ]
     buyer_lines = [
@@ -168,39 +174,16 @@ def _parties(document: DocumentSnapshot, _: Gettext) -> list[Party]:
 
 def _row(document: DocumentSnapshot, line: LineBlock, _: Gettext) -> Row:
     locale = document["locale"]
-    title = {
-        LineKind.AGENTS: _("Agents"),
-        LineKind.CONVERSATIONS: _("Extra chatbot conversations"),
-        LineKind.CARRIED: _("Carried over from an earlier period"),
-        LineKind.GOODWILL: _("Goodwill discount"),
-    }[line["kind"]]
     is_discount = line["kind"] is LineKind.GOODWILL
     return Row(
-        title=title,
-        detail=" · ".join(filter(None, (_detail(document, line, _), _part(line, _)))),
+        title=invoice_lines.title(line, _),
+        detail=" · ".join(
+            filter(None, (invoice_lines.detail(document, line, _), invoice_lines.part(document, line, _)))
+        ),
         quantity="" if is_discount else formats.count(line["quantity"], locale=locale),
         unit_price="" if is_discount else formats.number(line["unit_price_minor"], locale=locale),
         net=formats.number(line["net_minor"], locale=locale),
     )
-
-
-def _detail(document: DocumentSnapshot, line: LineBlock, _: Gettext) -> str:
-    if line["kind"] is LineKind.AGENTS:
-        package = {"package": formats.package(document["subscription"]["package"])}
-        if document["subscription"]["interval"] is Interval.YEAR:
-            return _("%(package)s package, yearly") % package
-        return _("%(package)s package, monthly") % package
-    if line["kind"] is LineKind.CONVERSATIONS and "conversation_block" in line:
-        size = formats.count(line["conversation_block"], locale=document["locale"])
-        return _("Conversations a month in one block: %(size)s") % {"size": size}
-    return ""
-
-
-def _part(line: LineBlock, _: Gettext) -> str:
-    """Why a line is less than its quantity times its price; the figures would look wrong without it."""
-    if "days_left" in line and "days_whole" in line:
-        return _("%(left)s of %(whole)s days") % {"left": line["days_left"], "whole": line["days_whole"]}
-    return _("in part") if line["net_minor"] != line["quantity"] * line["unit_price_minor"] else ""
 
 
 def _settled(invoice: InvoiceSnapshot, _: Gettext) -> list[tuple[str, str]]:
@@ -213,9 +196,10 @@ def _settled(invoice: InvoiceSnapshot, _: Gettext) -> list[tuple[str, str]]:
 
 
 def _words(document: DocumentSnapshot, _: Gettext) -> list[str]:
-    sentences = {"seller_not_registered": _("The seller is not registered for VAT.")}
     subscription = _("Subscription: %(number)s") % {"number": document["subscription"]["external_id"]}
-    return [*(sentences[key] for key in document["vat"]["words"]), subscription]
+    copy = [_("Copy with a note added by the customer after the issue; all else is as issued.")]
+    is_copy = document["kind"] == "invoice" and document.get("is_copy", False)
+    return [*invoice_tax.words(document, _), subscription, *(copy if is_copy else [])]
 
 
 def _paid(invoice: InvoiceSnapshot, _: Gettext) -> str:

@@ -174,7 +174,7 @@ class BillingDetailsNeeded:
 
 @dataclass(frozen=True, slots=True)
 class PricesChange:
-    """From the renewal on `renews_on` a term has another price (R3b); both are net, of one whole term."""
+    """From the renewal on `renews_on` a term has another price (R3b); both of one whole term, `with_vat` or net."""
 
     kind: ClassVar[str] = "prices_change"
     company: str
@@ -183,6 +183,7 @@ class PricesChange:
     old_amount: Amount
     new_amount: Amount
     account_url: Url
+    with_vat: bool
 
     def __post_init__(self) -> None:
         if self.old_amount.currency != self.new_amount.currency:
@@ -238,6 +239,28 @@ class TermExtended:
             raise DocumentError(f"{self.days} more days extend no term")
 
 
+@dataclass(frozen=True, slots=True)
+class Reactivated:
+    """A suspended account was paid for again (R10); `ends_on` is the first day that is not paid yet."""
+
+    kind: ClassVar[str] = "reactivated"
+    company: str
+    package: str
+    ends_on: date
+    account_url: Url
+
+
+@dataclass(frozen=True, slots=True)
+class VatNumberNotConfirmed:
+    """VIES said a plain no to the VAT number (R19); `register_url` is where to look it up."""
+
+    kind: ClassVar[str] = "vat_number_not_confirmed"
+    company: str
+    vat_number: str
+    register_url: Url
+    account_url: Url
+
+
 MailData = (
     TermEnding
     | YearlyRenewal
@@ -255,6 +278,8 @@ MailData = (
     | OrderReturned
     | IntervalChangeScheduled
     | TermExtended
+    | Reactivated
+    | VatNumberNotConfirmed
 )
 
 MAIL_KINDS: Mapping[str, type[MailData]] = MappingProxyType(
@@ -277,6 +302,8 @@ MAIL_KINDS: Mapping[str, type[MailData]] = MappingProxyType(
             OrderReturned,
             IntervalChangeScheduled,
             TermExtended,
+            Reactivated,
+            VatNumberNotConfirmed,
         )
     }
 )

@@ -39,6 +39,24 @@ class Methods(StripeLine):
         given = {member: value for member, value in given.items() if value is not None}
         return self._made("stripe.customer", partial(self._create_customer, key, given))
 
+    def delete_customer(self, customer: str) -> bool:
+        """Have the provider forget a customer, with the saved methods, for good; charges and refunds stay there.
+
+        True when the customer is deleted, also by an earlier call whose answer was lost; False when the provider knows
+        nobody of that id.
+
+        Raises:
+            UnreachableError: no usable answer; the same may be asked again.
+        """
+        self._take_turn("stripe.delete_customer")
+        with boundary.call("stripe.delete_customer"):
+            try:
+                return self._deleted(customer)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is no usable answer
+                raise UnreachableError(
+                    f"the provider gives no answer, try again in a few minutes: {type(error).__name__}"
+                ) from None
+
     def set_up(self, *, key: str, customer: str) -> ProviderSetup:
         """A SetupIntent with which the customer saves a method on a page, for payments without being there.
 
@@ -71,6 +89,20 @@ class Methods(StripeLine):
             options={"idempotency_key": key},
         )
         return made.id
+
+    def _deleted(self, customer: str) -> bool:
+        try:
+            return bool(self._client.v1.customers.delete(customer).deleted)
+        except stripe.InvalidRequestError as error:
+            if error.code != "resource_missing":
+                raise
+        try:
+            # a deleted customer can still be read, and says so
+            return bool(getattr(self._client.v1.customers.retrieve(customer), "deleted", False))
+        except stripe.InvalidRequestError as error:
+            if error.code != "resource_missing":
+                raise
+            return False
 
     def _set_up(self, key: str, *, customer: str) -> ProviderSetup:
         made = self._client.v1.setup_intents.create(

@@ -23,6 +23,7 @@ from worker.clock import Clock, monotonic_s, sleep_s
 from worker.errors import RefusedError
 from worker.gateways.pacing import SlotSource
 from worker.gateways.vies_rest import Rest
+from worker.gateways.whole_answer import NoWholeAnswerError, read_whole
 
 COUNTRIES = frozenset(
     "AT BE BG CY CZ DE DK EE EL ES FI FR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()  # noqa: SIM905 - a table
@@ -125,10 +126,6 @@ class _Counter:
     rest: Rest = field(default_factory=Rest)
 
 
-class _NoWholeAnswerError(Exception):
-    """The answer was too long, or came too slowly."""
-
-
 class Vies:
     """The way to VIES for one process; threads may share it, and its connections are made at the first call.
 
@@ -220,14 +217,13 @@ class Vies:
         try:
             with boundary.call("vies.check"):
                 status, body = self._fetch(question)
-        except (requests.RequestException, _NoWholeAnswerError):
+        except (requests.RequestException, NoWholeAnswerError):
             return self._unknown(number, ViesReason.UNREACHABLE)
         return self._read(number, status, body)
 
     def _fetch(self, question: Mapping[str, str]) -> tuple[int, bytes]:
-        """Status and body. The client's time limit is one of silence, so the whole is measured here."""
+        """Status and body."""
         deadline_s = monotonic_s() + self._timeout_s
-        got = bytearray()
         with self._session.post(
             f"{self._base}/check-vat-number",
             json=question,
@@ -235,11 +231,7 @@ class Vies:
             allow_redirects=False,
             stream=True,
         ) as response:
-            for byte in response.iter_content(1):
-                got += byte
-                if len(got) > BODY_MAX or monotonic_s() > deadline_s:
-                    raise _NoWholeAnswerError
-        return response.status_code, bytes(got)
+            return response.status_code, read_whole(response, deadline_s=deadline_s, bytes_max=BODY_MAX)
 
     def _read(self, number: str, status: int, body: bytes) -> ViesAnswer:
         """A yes or a no only from an answer that is about this number and says nothing of an error."""

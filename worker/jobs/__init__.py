@@ -7,6 +7,7 @@ issue_invoices    paid charges without an invoice, reversals without a credit no
 deliver_mail      the outbox
 pay_refunds       money that goes back
 follow_payments   what the provider knows and we do not
+fetch_exchange_rates  the bank's rates, for documents in a currency that is not the tax office's
 audit             what must hold over the whole store, asked once a day
 """
 

@@ -38,6 +38,8 @@ def as_of(runtime: Runtime, *, grace: timedelta = GRACE) -> invariants.AsOf:
         start_year=runtime.invoice_start_year,
         invoice_start=runtime.invoice_sequence_start,
         credit_note_start=runtime.credit_note_sequence_start,
+        home_currency=runtime.home_currency,
+        rate_days=runtime.policy.rate_days_max,
     )
 
 

@@ -14,9 +14,10 @@ import structlog
 from sqlalchemy import Connection, Row
 
 from worker import boundary
+from worker.charging.pages import read_pages
 from worker.documents.envelope import Attachment, build_message
 from worker.documents.mail import SellerContact, render_mail
-from worker.errors import DocumentError, UnreachableError
+from worker.errors import DocumentError, FileDamagedError, FileMissingError, UnreachableError
 from worker.gateways.smtp import MailAnswer, MailOutcome
 from worker.job import job
 from worker.queue.items import Lease, fence
@@ -46,7 +47,7 @@ def planner(runtime: Runtime) -> Planner:
 
 @job(planner=planner, minutely=True)
 def deliver_mail(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
-    """Send one batch. Raises UnreachableError when the mail server cannot be reached or takes no mail from us."""
+    """Send one batch. Raises UnreachableError when the mail server or the place of files is away, or takes nothing."""
     with boundary.transaction(runtime.engine, "mail.to_send") as connection:
         rows = mails.to_send(connection, lease.ids, item=lease.item_id, now=runtime.clock.now())
     counts: Counter[str] = Counter()
@@ -59,7 +60,7 @@ def deliver_mail(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
                 continue
             try:
                 message = _write(runtime, row, now)
-            except (DocumentError, LookupError, TypeError, ValueError) as error:
+            except (DocumentError, FileMissingError, FileDamagedError, LookupError, TypeError, ValueError) as error:
                 answer = MailAnswer(MailOutcome.REFUSED, None, f"cannot be rendered: {type(error).__name__}: {error}")
             else:
                 answer = mailer.send(message, envelope_from=runtime.mail.sender, recipient=_address(message))
@@ -74,8 +75,9 @@ def _write(runtime: Runtime, row: Row[Any], now: datetime) -> EmailMessage:
     seller = SellerContact(name=runtime.seller_details.name, support_email=runtime.mail.reply_to)
     rendered = render_mail(row.kind, locale=row.locale, data=_data_of_today(runtime, row), seller=seller)
     attachments = []
-    if row.pdf is not None:
-        attachments.append(Attachment(f"{row.invoice_number}.pdf", "application/pdf", bytes(row.pdf)))
+    if row.pdf_sha256 is not None:
+        pages = read_pages(runtime.files, sha256=row.pdf_sha256, kept=row.pdf)
+        attachments.append(Attachment(f"{row.invoice_number}.pdf", "application/pdf", pages))
     return build_message(
         rendered=rendered,
         kind=row.kind,

@@ -1,6 +1,7 @@
 """Invoices and credit notes: numbered without gaps, rendered, and queued to be mailed (R15 to R18).
 
-One invoice for every paid charge, one credit note for every reversal of an invoice of ours. Numbers are taken in the
+One invoice for every paid charge, one credit note for every reversal of an invoice of ours. An invoice that needs an
+exchange rate which is not there waits, and nobody else with it. Numbers are taken in the
 last, shortest transaction, together with the real day, invoices before the credit notes that correct them. Rendering
 follows the commit and may be repeated: the snapshot decides every byte, and the customer's note of a later edition.
 Twice is harmless: one invoice per charge and one credit note per reversal are UNIQUE.
@@ -8,7 +9,7 @@ Twice is harmless: one invoice per charge and one credit note per reversal are U
 
 import hashlib
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, time
 from typing import Any
@@ -17,46 +18,65 @@ import structlog
 from sqlalchemy import Connection, Row
 
 from worker import boundary
+from worker.billing.exchange import Credited, ExchangeRate
 from worker.billing.numbering import Series, format_number
+from worker.charging.exchanging import (
+    exchange_of_credit_note,
+    exchange_of_invoice,
+    needs_rate,
+    rate_of,
+    rates_for,
+)
 from worker.charging.letters import Rung, ring_now, send_mails
+from worker.charging.pages import AS_ISSUED, keep_logo, logo_of, snapshot_of_edition
 from worker.charging.paper import credit_note_snapshot, invoice_snapshot
 from worker.documents.invoice import render_invoice
 from worker.documents.invoice_snapshot import read_snapshot
-from worker.errors import DocumentError
+from worker.errors import DocumentError, RuleError
 from worker.job import job
 from worker.queue.items import Lease, fence
 from worker.queue.plans import Plan, Planner, PlanRequest, in_items
 from worker.runtime import Runtime
-from worker.store import charges, credit_notes, invoices
+from worker.store import charges, credit_notes, exchange_rates, invoices
 from worker.store.mails import NewMail
 
 log = structlog.get_logger("issue_invoices")
 
-TEMPLATE_VERSION = 1
+TEMPLATE_VERSION = 2
 RENDER_BATCH = 10
 """Documents per transaction: a worker that dies renders few of them again."""
 
 _Fault = tuple[int, str, str]
 """A charge to be parked: id, reason, detail."""
+_Draft = tuple[Row[Any], dict[str, object]]
+"""A row and its snapshot, which lacks nothing but its number."""
 
 
 def planner(runtime: Runtime) -> Planner:
     """Paid charges without an invoice, reversals without a credit note, and documents that lack their pages.
 
     `imported` counts all reversals of what was invoiced before an import; the old system corrects those.
+    `waiting_for_rate` counts the invoices that no exchange rate is there for: they are no work yet.
     """
-    del runtime
 
     def plan(connection: Connection, request: PlanRequest) -> Plan:
         only = request.only_subscription
-        missing = invoices.uninvoiced(connection, only=only)
+        waiting = exchange_rates.waiting_for_rate(
+            connection,
+            home_currency=runtime.home_currency,
+            rate_days=runtime.policy.rate_days_max,
+            now=request.now,
+            only=only,
+        )
+        held = {row.id for row in waiting}
+        missing = [charge for charge in invoices.uninvoiced(connection, only=only) if charge not in held]
         uncredited = credit_notes.uncredited(connection, only=only, invoiced_now=missing)
         unrendered = [] if only else invoices.unrendered(connection)
         ids = sorted({*missing, *(row.charge_id for row in uncredited), *unrendered})
         figures = {"invoices": len(missing), "credit_notes": len(uncredited), "documents": len(unrendered)}
         return Plan(
             in_items(ids, size=request.item_size_max, claims=None, prefix="charges"),
-            {**figures, "imported": credit_notes.not_ours(connection, only=only)},
+            {**figures, "waiting_for_rate": len(held), "imported": credit_notes.not_ours(connection, only=only)},
         )
 
     return plan
@@ -65,54 +85,78 @@ def planner(runtime: Runtime) -> Planner:
 @job(planner=planner, daily_at=time(7, 0))
 def issue_invoices(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
     """Issue what one batch of charges lacks, then render and queue it; and the editions that notes asked for."""
-    issued, credited = _issue(runtime, lease)
+    keep_logo(runtime)
+    issued, credited, waiting = _issue(runtime, lease)
     with boundary.transaction(runtime.engine, "invoices.to_render") as connection:
         rows = invoices.to_render(connection, lease.ids)
     for start in range(0, len(rows), RENDER_BATCH):
         _render(runtime, lease, rows[start : start + RENDER_BATCH])
-    return {"issued": issued, "credited": credited, "rendered": len(rows)}
+    return {"issued": issued, "credited": credited, "rendered": len(rows), "waiting_for_rate": waiting}
 
 
-def _issue(runtime: Runtime, lease: Lease) -> tuple[int, int]:
-    """How many invoices and credit notes were issued; one that cannot be printed takes no number and is parked."""
+def _issue(runtime: Runtime, lease: Lease) -> tuple[int, int, int]:
+    """How many invoices and credit notes were issued, and how many invoices wait for a rate.
+
+    One that cannot be printed takes no number and is parked.
+    """
     with boundary.transaction(runtime.engine, "invoices.issue") as connection:
         fence(connection, lease)
         invoices.lock_issuing(connection)
         today = runtime.clock.today()
-        sold, faulty = _printable(runtime, invoices.to_invoice(connection, lease.ids), today=today)
+        rows = invoices.to_invoice(connection, lease.ids)
+        rates = rates_for(runtime, connection, rows)
+        sold, faulty, waiting = _printable(runtime, rows, rates, today=today)
         charges.park(connection, faulty, now=runtime.clock.now())
         _write(runtime, connection, Series.INVOICE, sold, today=today)
         # only now: a reversal may have waited for one of these invoices
         given_back, faulty = _creditable(runtime, credit_notes.to_credit(connection, lease.ids), today=today)
         charges.park(connection, faulty, now=runtime.clock.now())
         _write(runtime, connection, Series.CREDIT_NOTE, given_back, today=today)
-    return len(sold), len(given_back)
+    return len(sold), len(given_back), waiting
 
 
-def _printable(runtime: Runtime, rows: Sequence[Row[Any]], *, today: date) -> tuple[list[Row[Any]], list[_Fault]]:
-    """Those whose invoice can be printed, and those to park; before a number is taken, so that none is lost."""
-    sound, faulty = [], []
+def _printable(
+    runtime: Runtime, rows: Sequence[Row[Any]], rates: Sequence[ExchangeRate], *, today: date
+) -> tuple[list[_Draft], list[_Fault], int]:
+    """Those whose invoice can be printed, those to park, and how many wait for their rate.
+
+    Before a number is taken, so that none is lost.
+    """
+    sound: list[_Draft] = []
+    faulty: list[_Fault] = []
+    waiting = 0
     for row in rows:
+        rate = rate_of(runtime, row, rates)
+        if rate is None and needs_rate(runtime, row.currency):
+            waiting += 1
+            continue
         try:
-            read_snapshot(invoice_snapshot(runtime, row, today=today, number="0"))
-            sound.append(row)
+            exchange = exchange_of_invoice(runtime, row, rate)
+            snapshot = invoice_snapshot(runtime, row, today=today, number="0", exchange=exchange)
+            read_snapshot(snapshot)
+            sound.append((row, snapshot))
         except (DocumentError, LookupError, TypeError, ValueError) as error:
             # the last three: what was frozen lacks a part, or holds another one in its place
             faulty.append((row.id, "cannot_be_invoiced", f"{type(error).__name__}: {error}"))
-    return sound, faulty
+    return sound, faulty, waiting
 
 
-def _creditable(runtime: Runtime, rows: Sequence[Row[Any]], *, today: date) -> tuple[list[Row[Any]], list[_Fault]]:
+def _creditable(runtime: Runtime, rows: Sequence[Row[Any]], *, today: date) -> tuple[list[_Draft], list[_Fault]]:
     """The same of credit notes, which all together never give back more than their invoice says (R15b)."""
-    sound, faulty = [], []
-    credited_minor: Counter[int] = Counter()
+    sound: list[_Draft] = []
+    faulty: list[_Fault] = []
+    credited_now: defaultdict[int, Credited] = defaultdict(Credited)
     for row in rows:
+        now = credited_now[row.charge_id]
+        before = Credited(row.credited_net_minor + now.net_minor, row.credited_vat_minor + now.vat_minor)
         try:
-            read_snapshot(credit_note_snapshot(runtime, row, today=today, number="0"))
-            _demand_left(row, credited_minor[row.charge_id])
-            credited_minor[row.charge_id] += row.gross_minor
-            sound.append(row)
-        except (DocumentError, LookupError, TypeError, ValueError) as error:
+            exchange = exchange_of_credit_note(row, before=before)
+            snapshot = credit_note_snapshot(runtime, row, today=today, number="0", exchange=exchange)
+            read_snapshot(snapshot)
+            _demand_left(row, now.net_minor + now.vat_minor)
+            credited_now[row.charge_id] = Credited(now.net_minor + row.net_minor, now.vat_minor + row.vat_minor)
+            sound.append((row, snapshot))
+        except (DocumentError, LookupError, RuleError, TypeError, ValueError) as error:
             faulty.append((row.reversed_charge, "cannot_be_credited", f"{type(error).__name__}: {error}"))
     return sound, faulty
 
@@ -123,8 +167,8 @@ def _demand_left(row: Row[Any], credited_now_minor: int) -> None:
         raise DocumentError(f"it gives back {row.gross_minor}, and {left_minor} is left of {row.corrected_number}")
 
 
-def _write(runtime: Runtime, connection: Connection, series: Series, rows: Sequence[Row[Any]], *, today: date) -> None:
-    if not rows:
+def _write(runtime: Runtime, connection: Connection, series: Series, drafts: Sequence[_Draft], *, today: date) -> None:
+    if not drafts:
         return
     of_invoices = series is Series.INVOICE
     start = runtime.invoice_sequence_start if of_invoices else runtime.credit_note_sequence_start
@@ -132,15 +176,14 @@ def _write(runtime: Runtime, connection: Connection, series: Series, rows: Seque
         connection,
         series=series.value,
         year=today.year,
-        count=len(rows),
+        count=len(drafts),
         start=start if today.year == runtime.invoice_start_year else 1,
     )
     issued = []
-    for sequence, row in enumerate(rows, first):
+    for sequence, (row, draft) in enumerate(drafts, first):
         prefix = runtime.invoice_prefix if of_invoices else runtime.credit_note_prefix
         number = format_number(prefix=prefix, year=today.year, sequence=sequence)
-        make = invoice_snapshot if of_invoices else credit_note_snapshot
-        snapshot = make(runtime, row, today=today, number=number)
+        snapshot = {**draft, "number": number}
         of = {"charge_id": row.id} if of_invoices else {"charge_id": row.charge_id, "reversal_id": row.id}
         on = {"paid_on": (row.paid_on if of_invoices else row.reversed_on).isoformat()}
         place = {"series": series.value, "year": today.year, "sequence": sequence, "number": number}
@@ -166,8 +209,8 @@ def _printed(row: Row[Any], snapshot: Mapping[str, object], *, today: date) -> d
 def _render(runtime: Runtime, lease: Lease, rows: Sequence[Row[Any]]) -> None:
     documents, mails = [], []
     for row in rows:
-        as_issued = row.edition == 1
-        rendered = render_invoice(row.snapshot if as_issued else {**row.snapshot, "note": row.note or None})
+        snapshot = snapshot_of_edition(row.snapshot, edition=row.edition, note=row.note)
+        rendered = render_invoice(snapshot, logo=logo_of(runtime.files, row.snapshot))
         if rendered.replaced:
             log.warning("invoice_characters_replaced", invoice=row.number, characters=len(rendered.replaced))
         documents.append(
@@ -176,12 +219,12 @@ def _render(runtime: Runtime, lease: Lease, rows: Sequence[Row[Any]]) -> None:
                 "edition": row.edition,
                 "note": row.note_id,
                 "version": TEMPLATE_VERSION,
-                "pdf": rendered.pdf,
-                "sha256": hashlib.sha256(rendered.pdf).hexdigest(),
+                # before the row: a hash that stands there can be read
+                "sha256": runtime.files.put(rendered.pdf),
                 "replaced": "".join(rendered.replaced),
             }
         )
-        if as_issued:
+        if row.edition == AS_ISSUED:
             mails.append(_mail_of_credit_note(row) if row.kind == "credit_note" else _mail_of_invoice(row))
     rung = Rung()
     with boundary.transaction(runtime.engine, "invoices.render") as connection:

@@ -3,12 +3,31 @@
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from worker.ops.options import Json
+from worker.ops.options import By, Json, NeedsReason
 
+
+class ShownByDefault(TyperGroup):
+    """`odnowa account NAME` shows; what else can be done has a name of its own."""
+
+    default = "show"
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override] # typer's own click
+        """Take whatever is no command for the name of an account."""
+        known = {*self.commands, "--help"}
+        return super().parse_args(ctx, args if args[:1] and args[0] in known else [self.default, *args])
+
+
+app = typer.Typer(
+    cls=ShownByDefault,
+    help="Show a customer: `odnowa account EXTERNAL_ID`; or erase personal data. One called `erase`: `account show`.",
+    rich_markup_mode=None,
+)
 ExternalId = Annotated[str, typer.Argument(help="The account's external id.", metavar="EXTERNAL_ID")]
 
 
+@app.command("show")
 def account(external_id: ExternalId, *, as_json: Json = False) -> None:
     """Show an account as it stands.
 
@@ -33,6 +52,38 @@ def account(external_id: ExternalId, *, as_json: Json = False) -> None:
     show.table(("", ""), _lines(row, credit, entitlement), title=f"Account {external_id}")
 
 
+@app.command("erase")
+def erase(
+    external_id: ExternalId,
+    *,
+    forfeit_credit: Annotated[
+        bool, typer.Option("--forfeit-credit", help="Give up credit and goodwill that are left.")
+    ] = False,
+    request_id: Annotated[str, typer.Option("--request-id", help="Your name for this request.")] = "erasure",
+    reason: NeedsReason,
+    by: By,
+    as_json: Json = False,
+) -> None:
+    """Erase the personal data of a customer, here and at the provider; documents are kept as the law wants.
+
+    Cannot be undone. Refused while anything is live, open or unpaid. Twice is harmless, and goes on where the first was
+    broken off. The reason is kept: it must name nobody.
+    """
+    from worker.desk import erase as act
+    from worker.desk.request import Caller, Role
+    from worker.ops import show
+    from worker.ops.session import open_runtime
+
+    with open_runtime() as runtime:
+        caller = Caller(Role.SUPPORT, by, external_id)
+        done = act.erase(runtime, caller, forfeit_credit=forfeit_credit, request_id=request_id, reason=reason)
+    if as_json:
+        show.document({"result": dict(done.result), "repeated": done.repeated})
+        return
+    again = " (done before, by the same request)" if done.repeated else ""
+    show.line(f"{external_id}: {show.facts(done.result)}{again}")
+
+
 def _lines(row: Any, credit: dict[str, int], entitlement: dict[str, Any]) -> list[tuple[str, str]]:
     from worker.ops import show
 
@@ -41,7 +92,7 @@ def _lines(row: Any, credit: dict[str, int], entitlement: dict[str, Any]) -> lis
         ("company", row.company or ""),
         ("address", address),
         ("e-mail, language", f"{row.email}, {row.locale}"),
-        ("VAT number", row.vat_number or "none"),
+        ("VAT number", _vat_number(row)),
         ("currency", row.currency),
         ("customer at the provider", row.provider_customer or "none"),
         ("method", method_in_words(row)),
@@ -52,6 +103,12 @@ def _lines(row: Any, credit: dict[str, int], entitlement: dict[str, Any]) -> lis
     else:
         lines += _of_subscription(row)
     return [*lines, ("entitlement", show.facts(entitlement))]
+
+
+def _vat_number(row: Any) -> str:
+    if row.vat_number is None:
+        return "none"
+    return f"{row.vat_number}, {row.vat_state} in VIES" if row.vat_state else str(row.vat_number)
 
 
 def _of_subscription(row: Any) -> list[tuple[str, str]]:

@@ -20,9 +20,11 @@ from worker.ops import (
     explain,
     invoices,
     jobs,
+    rates,
     run,
     runs,
     stuck,
+    vat,
 )
 from worker.ops.edge import EXIT_CODES, OneLineErrors
 
@@ -42,12 +44,14 @@ app.command("release")(runs.release)
 app.command("stuck")(stuck.stuck)
 app.command("requeue")(stuck.requeue)
 app.command("explain")(explain.explain)
-app.command("account")(accounts.account)
 app.command("doctor")(doctor.doctor)
 app.command("audit")(audit.audit)
 app.command("import")(customers.import_)
+app.add_typer(accounts.app, name="account")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(invoices.app, name="invoice")
+app.add_typer(vat.app, name="vat")
+app.add_typer(rates.app, name="rates")
 app.add_typer(db.app, name="db")
 desk_support.register(desk.app)
 desk_orders.register(desk.app)

@@ -1,9 +1,14 @@
 """`odnowa db`: bring the database up to date, or tell where it stands."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from worker.ops.edge import ExitCode
 from worker.ops.options import By, Json, Reason
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 app = typer.Typer(help="Migrations.", rich_markup_mode=None)
 
@@ -41,7 +46,7 @@ def upgrade(*, reason: Reason = None, by: By, as_json: Json = False) -> None:
 def status(*, as_json: Json = False) -> None:
     """Tell where the database stands.
 
-    Exit code 1 when the code needs another revision.
+    Exit code 1 when this code may not run on it: it needs a later revision, or the database a later release.
     """
     from settings import load_settings
     from worker.ops import show
@@ -51,14 +56,27 @@ def status(*, as_json: Json = False) -> None:
     engine = make_database(load_settings(), name="odnowa-ops")
     try:
         current = migrations.current_revision(engine)
+        problem = _problem(engine)
     finally:
         engine.dispose()
     head = migrations.head_revision()
     if as_json:
-        show.document({"database": current, "code": head, "migrated": current == head})
+        show.document({"database": current, "code": head, "migrated": problem is None})
     elif current == head:
         show.line(f"database and code agree: {head}")
     else:
-        show.line(f"the database stands at {current or 'nothing'}, the code needs {head}: run `odnowa db upgrade`")
-    if current != head:
+        show.line(problem or f"the database stands at {current}, and this code of {head} may still run on it")
+    if problem is not None:
         raise typer.Exit(ExitCode.ERROR)
+
+
+def _problem(engine: "Engine") -> str | None:
+    """Why this code may not run on the database, None when it may."""
+    from worker.errors import UnmigratedError
+    from worker.store import migrations
+
+    try:
+        migrations.check_migrated(engine)
+    except UnmigratedError as error:
+        return str(error)
+    return None

@@ -161,6 +161,28 @@ def _mail(settings: "Settings") -> str:
     return f"{settings.smtp_host}:{settings.smtp_port} greets us"
 
 
+def _vies(settings: "Settings") -> str:
+    from worker.gateways.vies import ViesOutcome
+    from worker.runtime import make_clock, make_vies
+
+    if settings.seller_vat != "registered":
+        return "not asked: the seller is not registered for VAT"
+    answer = make_vies(settings, make_clock(settings)).check(settings.seller_vat_number)
+    if answer.outcome is ViesOutcome.UNKNOWN:
+        assert answer.reason is not None, "an unknown answer has a reason"
+        raise NotWellError(f"it cannot say: {answer.reason.value} {answer.code or ''}".rstrip())
+    if answer.outcome is ViesOutcome.INVALID:
+        raise NotWellError(f"it says that our own number {settings.seller_vat_number} is not valid")
+    return f"answers, and knows {settings.seller_vat_number}"
+
+
+def _files(settings: "Settings") -> str:
+    from worker.runtime import make_files
+
+    make_files(settings).try_out()
+    return f"{settings.files_url} can be written and read back"
+
+
 def _living(settings: "Settings", kind: str) -> str:
     def look(engine: "Engine") -> str:
         from worker import boundary
@@ -193,6 +215,8 @@ _CHECKS: tuple[tuple[str, Check, str], ...] = (
     ("redis", _redis, "start Redis with `maxmemory-policy noeviction`, or correct REDIS_URL"),
     ("provider", _provider, "check STRIPE_API_KEY and STRIPE_API_BASE, and the way out of this network"),
     ("mail server", _mail, "check SMTP_HOST, SMTP_PORT, SMTP_USER, SMTP_PASSWORD and SMTP_STARTTLS"),
+    ("VIES", _vies, "if VIES is away, wait; else check SELLER_VAT_NUMBER and the way out of this network"),
+    ("files", _files, "check FILES_URL: the same place for all processes, which may write there"),
     ("worker", _worker, "start the `worker` line of the Procfile, or `make run`"),
     ("scheduler", _scheduler, "start the `scheduler` line of the Procfile, or `make run`"),
 )

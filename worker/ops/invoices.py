@@ -5,16 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
+from worker.ops import invoice_export, invoice_pages, invoice_resend
 from worker.ops.accounts import ExternalId
+from worker.ops.invoice_pages import Edition, Number, document, one_edition, write_pages
 from worker.ops.options import Json
 
 app = typer.Typer(help="Issued invoices and credit notes; they never change.", rich_markup_mode=None)
+invoice_pages.register(app)
+invoice_resend.register(app)
+invoice_export.register(app)
 
-Number = Annotated[str, typer.Argument(help="The number on the document.", metavar="NUMBER")]
 Pdf = Annotated[Path | None, typer.Option("--pdf", help="Write the pages into this new file.", metavar="FILE")]
-Edition = Annotated[
-    int | None, typer.Option("--edition", min=1, help="An earlier printed edition; the newest if not given.")
-]
 
 _FACTS = ("number", "kind", "external_id", "issued_on", "paid_on", "charge_id", "corrects")
 _SUMS = ("net_minor", "vat_minor", "gross_minor")
@@ -52,23 +53,15 @@ def show_(number: Number, *, pdf: Pdf = None, edition: Edition = None, as_json: 
 
     Each note that the customer wrote for an issued invoice is an edition of its own (R17).
     """
-    from worker import boundary
-    from worker.errors import RefusedError
     from worker.ops import show
     from worker.ops.session import open_store
-    from worker.store import invoices
 
-    with open_store() as store, boundary.transaction(store.engine, "ops.invoice.show") as connection:
-        row = invoices.by_number(connection, number)
-        if row is None:
-            raise RefusedError(f"no invoice or credit note has the number {number}")
-        printed = invoices.pages(connection, row.id)
-    chosen = [one for one in printed if edition in {None, one.edition}][-1:]
-    if (pdf is not None or edition is not None) and not chosen:
-        raise RefusedError(f"{number} has {len(printed)} printed editions, and not the one that was asked for")
-    if pdf is not None:
-        with pdf.open("xb") as file:
-            file.write(bytes(chosen[0].pdf))
+    with open_store() as store:
+        row, printed = document(store, number)
+        if pdf is not None or edition is not None:
+            chosen = one_edition(printed, number=number, edition=edition)
+        if pdf is not None:
+            write_pages(store, chosen, pdf)
     if as_json:
         editions = [_edition(one) for one in printed]
         show.document({**_facts(row), "editions": editions, "snapshot": row.snapshot, "pdf": pdf})

@@ -1,5 +1,6 @@
 """`odnowa stuck` and `odnowa requeue`: what cannot go on without a person, why, and another life for it."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,20 +23,25 @@ HELD_PAGE = "held"
 """The runbook's heading for runs that wait for an operator."""
 DISPUTE_PAGE = "dispute"
 """Its heading for chargebacks."""
+RATE_PAGE = "waiting_for_rate"
+"""Its heading for invoices that wait for an exchange rate."""
 
 
 def stuck(*, limit: Limit = 200, as_json: Json = False) -> None:
     """List what cannot go on without a person, and why.
 
-    Parked and unanswered charges and payouts, disputes, dead items, held runs, failed mails; oldest first of each kind.
+    Parked and unanswered charges and payouts, disputes, dead items, held runs, failed mails, invoices without a rate;
+    oldest first of each kind.
     """
     from worker import boundary
     from worker.ops import show
     from worker.ops.session import open_store
+    from worker.runtime import home_currency
 
     with open_store() as store:
+        rule = RateRule(home_currency(store.settings), store.settings.rule_rate_days_max)
         with boundary.transaction(store.engine, "ops.stuck") as connection:
-            found = look(connection, store.clock, most=limit)
+            found = look(connection, store.clock, most=limit, rule=rule)
         if as_json:
             show.document(found)
             return
@@ -53,9 +59,25 @@ def stuck(*, limit: Limit = 200, as_json: Json = False) -> None:
         show.table(("what", "state", "about", "reason", "for", "next step"), rows, title="Stuck", empty="nothing")
 
 
-def look(connection: "Connection", clock: "Clock", *, most: int) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class RateRule:
+    """Which invoices need an exchange rate: those not in the home currency, with a list at most so many days old."""
+
+    home_currency: str | None = None
+    days_max: int = 0
+
+
+NO_RATES = RateRule()
+"""Of a seller who is not registered for VAT."""
+
+
+def look(connection: "Connection", clock: "Clock", *, most: int, rule: RateRule = NO_RATES) -> list[dict[str, Any]]:
     """Everything that is stuck: kind, id, state, what it is about, reason, age, next step, runbook heading."""
-    from worker.store import disputes, operations, payouts
+    from worker.store import disputes, exchange_rates, operations, payouts
+
+    waiting = exchange_rates.waiting_for_rate(
+        connection, home_currency=rule.home_currency, rate_days=rule.days_max, now=clock.now(), most=most
+    )
 
     return [
         *(_charge(row) for row in operations.stuck_charges(connection, now=clock.now(), most=most)),
@@ -64,6 +86,7 @@ def look(connection: "Connection", clock: "Clock", *, most: int) -> list[dict[st
         *(_item(row) for row in operations.dead_items(connection, most=most)),
         *(_run(row) for row in operations.held_runs(connection, most=most)),
         *(_mail(row) for row in operations.failed_mails(connection, most=most)),
+        *(_invoice(row, rule) for row in waiting),
     ]
 
 
@@ -178,6 +201,20 @@ def _mail(row: Any) -> dict[str, Any]:
         reason=f"{row.last_answer or 'no answer'} ({row.attempts} attempts)",
         runbook="deliver_mail",
         act=f"odnowa requeue --mail {row.id} --reason ...",
+    )
+
+
+def _invoice(row: Any, rule: RateRule) -> dict[str, Any]:
+    from worker.ops import show
+
+    return _entry(
+        row,
+        "invoice of charge",
+        state="waits for a rate",
+        about=f"{row.external_id}, subscription {row.subscription_id}, {show.money(row.gross_minor, row.currency)}",
+        reason=f"no rate of {row.currency} at most {rule.days_max} days older than the payment of {row.paid_on}",
+        runbook=RATE_PAGE,
+        act="odnowa rates import FILE",
     )
 
 

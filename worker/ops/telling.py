@@ -52,6 +52,12 @@ def _details(facts: Facts) -> str:
     return f"billing details, version {facts['version']}: {place}; mails go to {facts['email']}{vat or ''}"
 
 
+def _vat_check(facts: Facts) -> str:
+    said = facts["outcome"] if facts["reason"] is None else _join("unknown", facts["reason"], facts["code"])
+    proof = facts["consultation"] and f"consultation {facts['consultation']}"
+    return _join(f"VIES was asked about {facts['number']} on {facts['told_on']}: {said}", proof)
+
+
 def _saved(facts: Facts) -> str:
     return f"payment method {_method(facts)}, now {facts['state'].replace('_', ' ')}"
 
@@ -122,6 +128,7 @@ _CREDIT = {
     "applied": "pays charge {charge}",
     "refund": "by refund {refund}",
     "granted": "given",
+    "forfeited": "given up, since the account was erased",
 }
 
 
@@ -207,6 +214,7 @@ def _decided(outcome: str) -> Callable[[Facts], str]:
 _SENTENCES: Mapping[str, Callable[[Facts], str]] = {
     "account": _account,
     "billing_details": _details,
+    "vat_check": _vat_check,
     "payment_method": _saved,
     "subscription": _subscription,
     "configuration": _configuration,

@@ -13,9 +13,11 @@ def act_in_words(facts: Mapping[str, Any]) -> str:
     """Who did what, and why; an act that nobody put in words is told by its facts."""
     who, act, details = _who(facts["actor"]), facts["act"], facts["details"]
     reason = f"; reason: {facts['reason']}" if facts["reason"] else ""
-    if "refused" in details:
+    if "refused" in details and "erased" not in details:
         asked = act.removeprefix(_DESK).replace("_", " ")
         return f"{who} was refused {asked} ({details['refused']}): {details['because']}{reason}"
+    if "erased" in details:
+        return f"{who}: {act.removeprefix(_DESK).replace('_', ' ')}, of which nothing more is known since the erasure"
     told = _ACTS.get(act)
     if told is None:
         rest = facts_in_words({name: value for name, value in details.items() if name != "account"})
@@ -100,6 +102,12 @@ def _noted(result: Result) -> str:
     return f"wrote a note {where}, version {result['version']}" if result["note"] else f"took the note {where} back"
 
 
+def _erased(result: Result) -> str:
+    forfeited = ", ".join(f"{_sum(one, 'amount_minor')} of {one['what']}" for one in result["forfeited"])
+    given_up = f"; given up: {forfeited}" if forfeited else ""
+    return f"erased the account's personal data; customer at the provider: {result['at_provider']}{given_up}"
+
+
 _ACTS: Mapping[str, Callable[[Result], str]] = {
     "desk.open_account": lambda result: f"opened the account, in {result['currency']}, language {result['locale']}",
     "desk.billing_details": lambda result: (
@@ -116,8 +124,10 @@ _ACTS: Mapping[str, Callable[[Result], str]] = {
     "desk.renewal_off": lambda result: f"switched renewal off, it ends on {result['suspends_on']}",
     "desk.refund": _refunded,
     "desk.to_free": lambda result: f"put the account back to Free; credit kept: {_sum(result, 'credit_minor')}",
+    "desk.erase": _erased,
     "desk.my_package": lambda _: "looked at the account page",
     "desk.invoice_note": _noted,
+    "desk.invoice_resend": lambda result: f"sent {result['number']} again, to {result['to']}",
     "desk.grant_credit": lambda result: f"gave goodwill of {_sum(result, 'granted_minor')}",
     "desk.extend_term": lambda result: f"gave {result['days']} more days, until {result['ends_on']}",
     "desk.schedule_monthly": lambda result: (

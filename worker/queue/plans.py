@@ -50,6 +50,7 @@ class PlanRequest:
         now: the instant, by the house's clock.
         only_subscription: restrict the set to one subscription, None for all.
         item_size_max: rows per item.
+        trigger: who asks; a planner that finds work for itself each minute may want to know.
     """
 
     business_date: date
@@ -57,6 +58,7 @@ class PlanRequest:
     now: datetime
     only_subscription: int | None = None
     item_size_max: int = 100
+    trigger: Trigger = Trigger.MANUAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,6 +170,16 @@ def is_planned(connection: Connection, *, job: str, business_date: date) -> bool
     return connection.execute(_PLANNED, {"job": job, "date": business_date}).first() is not None
 
 
+_HAS_ITEMS = text("""
+    SELECT 1 FROM runs r JOIN work_items w ON w.run_id = r.id WHERE r.job = :job AND r.business_date = :date LIMIT 1
+""")
+
+
+def has_items(connection: Connection, *, job: str, business_date: date) -> bool:
+    """Whether any run of the job for that date found work, whoever asked for it."""
+    return connection.execute(_HAS_ITEMS, {"job": job, "date": business_date}).first() is not None
+
+
 def missing_dates(connection: Connection, spec: JobSpec, *, last_due: date) -> list[date]:
     """The business dates that the timetable still owes, oldest first, within the catch-up window.
 
@@ -208,7 +218,8 @@ def ensure_runs(engine: Engine, specs: Sequence[JobSpec], clock: Clock, *, item_
         for business_date in dates:
             if spec.after is not None and not _is_planned_now(engine, spec.after, business_date):
                 break
-            request = PlanRequest(business_date, clock.today(), clock.now(), item_size_max=item_size_max)
+            today, now = clock.today(), clock.now()
+            request = PlanRequest(business_date, today, now, item_size_max=item_size_max, trigger=Trigger.TIMETABLE)
             planned = plan_run(engine, spec, request, trigger=Trigger.TIMETABLE, by="timetable")
             if planned is not None:
                 made.append(planned)
@@ -225,7 +236,8 @@ def look_for_work(engine: Engine, specs: Sequence[JobSpec], clock: Clock, *, ite
     made = []
     for spec in specs:
         if spec.minutely:
-            request = PlanRequest(clock.today(), clock.today(), clock.now(), item_size_max=item_size_max)
+            today, now = clock.today(), clock.now()
+            request = PlanRequest(today, today, now, item_size_max=item_size_max, trigger=Trigger.MINUTELY)
             planned = plan_run(engine, spec, request, trigger=Trigger.MINUTELY, by="minute")
             if planned is not None:
                 made.append(planned)

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy import text
 
 from worker import boundary
+from worker.charging.pages import read_pages
 from worker.clock import SystemClock, monotonic_s, sleep_s
 from worker.errors import OdnowaError
 from worker.jobs.audit import as_of
@@ -32,8 +33,14 @@ DAYS = 31
 BY = "demo"
 MORNING = time(6, 0)
 EVENING = time(20, 0)
-NIGHT_JOBS = ("follow_payments", "renew", "suspend", "remind", "issue_invoices", "deliver_mail")
-EVENING_JOBS = ("follow_payments", "deliver_mail")
+NIGHT_JOBS = (
+    *("check_vat_numbers", "follow_payments", "renew", "suspend", "remind", "issue_invoices", "deliver_mail"),
+)
+EVENING_JOBS = ("fetch_exchange_rates", "follow_payments", "deliver_mail")
+SELLER = {"SELLER_VAT": "registered", "SELLER_VAT_NUMBER": "CZ25123891", "VIES_CALLS_PER_SECOND": "500"}
+"""Registered for VAT, and asking stand-ins for VIES and for the bank of rates."""
+NOT_CONFIRMED_EVERY = 20
+"""VIES does not know the VAT number of every so many-th shop."""
 JOB_LIMIT_S = 60.0
 POLL_S = 0.02
 LOST_ANSWER_EVERY = 7
@@ -71,7 +78,7 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 def _play(console: Console, folder: Path, *, days: int, started: float) -> int:
     console.print(demo_report.opening(days))
-    with Stage(folder, database="odnowa_demo", shifted=True, overrides={"STRIPE_PACED": "false"}) as stage:
+    with Stage(folder, database="odnowa_demo", shifted=True, overrides={"STRIPE_PACED": "false", **SELLER}) as stage:
         today = stage.runtime.clock.today()
         first = today - timedelta(days=days - 1)
         _go_to(stage, first, MORNING)
@@ -94,6 +101,7 @@ def _play(console: Console, folder: Path, *, days: int, started: float) -> int:
         invoices = _export_invoices(stage, folder / "invoices")
         mails = len(list(stage.mails.glob("*.eml")))
         console.print(demo_report.books_table(books))
+        console.print(demo_report.vat_line(stage.runtime.engine))
         console.print(demo_report.left_behind(folder, invoices=invoices, mails=mails))
         audited = _audit(stage)
         return demo_report.verdict(console, books, audited, stage.runtime.engine, seconds=monotonic_s() - started)
@@ -110,6 +118,8 @@ def _fill(stage: Stage, go_live_on: date) -> None:
     sample.redate(sample.SAMPLE_CUSTOMERS, customers, from_on=sample.SAMPLE_GO_LIVE_ON, go_live_on=go_live_on)
     seed = sample.emulator_seed(customers)
     stage.emulator.seed(seed["customers"], seed["payment_methods"])
+    numbers = sample.vat_numbers(customers)
+    stage.tell_register(dict.fromkeys(numbers[::NOT_CONFIRMED_EVERY], "INVALID"))
     runtime = stage.runtime
     load_catalogue_file(runtime.engine, sample.SAMPLE_CATALOGUE, BY)
     imported = import_customers(
@@ -174,15 +184,16 @@ def _customers_act(stage: Stage, day: date) -> None:
 def _export_invoices(stage: Stage, folder: Path) -> int:
     folder.mkdir()
     query = text("""
-        SELECT DISTINCT ON (i.id) i.number, d.pdf FROM invoices i JOIN invoice_documents d ON d.invoice_id = i.id
+        SELECT DISTINCT ON (i.id) i.number, d.pdf, d.pdf_sha256
+        FROM invoices i JOIN invoice_documents d ON d.invoice_id = i.id
         ORDER BY i.id, d.edition DESC, d.template_version DESC
     """)
-    count = 0
     with stage.runtime.engine.connect() as connection:
-        for row in connection.execute(query):
-            (folder / f"{row.number}.pdf").write_bytes(bytes(row.pdf))
-            count += 1
-    return count
+        found = connection.execute(query).all()
+    for row in found:
+        pages = read_pages(stage.runtime.files, sha256=row.pdf_sha256, kept=row.pdf)
+        (folder / f"{row.number}.pdf").write_bytes(pages)
+    return len(found)
 
 
 if __name__ == "__main__":

@@ -106,6 +106,18 @@ def _major(minor: int) -> str:
     return f"{minor // 100:,}.{minor % 100:02d}"
 
 
+_TREATMENTS = text("""
+    SELECT snapshot -> 'vat' ->> 'treatment' AS treatment, count(*) AS n FROM invoices GROUP BY 1 ORDER BY 2 DESC, 1
+""")
+
+
+def vat_line(engine: Engine) -> str:
+    """How the sales were treated, by documents."""
+    with engine.connect() as connection:
+        counted = [f"{row.n:,} {row.treatment.replace('_', ' ')}" for row in connection.execute(_TREATMENTS)]
+    return f"VAT: {', '.join(counted) or 'nothing was sold'}"
+
+
 def left_behind(folder: Path, *, invoices: int, mails: int) -> str:
     """Where to look."""
     shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

@@ -1,8 +1,8 @@
 """Every failpoint there is, read from the code: `python -m worker.sandbox.failpoints` lists them.
 
 A failpoint is one side of a door: `before:commit:NAME`, `after:commit:NAME`, `before:call:NAME`, `after:call:NAME`
-(`worker/boundary.py`). NAME is what the code hands to `transaction` or `call`: a literal; a parameter, and then a
-literal at each place that calls the function; or an f-string over the jobs or the acts of the desk.
+(`worker/boundary.py`). NAME is what the code hands to `transaction` or `call`: a literal or a constant of a file; a
+parameter, and then that of each place that calls the function; or an f-string over the jobs or the acts of the desk.
 """
 
 import argparse
@@ -60,8 +60,15 @@ class Code:
 
     def __init__(self, files: Mapping[str, str]) -> None:
         self._uses: list[_Use] = []
-        for path, content in sorted(files.items()):
-            self._uses += _uses(ast.parse(content), path, None)
+        self._constants: dict[tuple[str, str], str] = {}
+        trees = {path: ast.parse(content) for path, content in sorted(files.items())}
+        for path, tree in trees.items():
+            self._uses += _uses(tree, path, None)
+            self._constants |= {(path, name): said for name, said in _constants(tree)}
+        for path, tree in trees.items():
+            for home, name in _imported(tree):
+                if (home, name) in self._constants:
+                    self._constants[path, name] = self._constants[home, name]
         self.jobs = sorted(
             Path(path).stem for path in files if path.startswith("worker/jobs/") and not path.endswith("__init__.py")
         )
@@ -69,8 +76,8 @@ class Code:
     @property
     def acts(self) -> list[str]:
         """The acts of the desk: what every `Ask` names."""
-        asks = [use.node for use in self._uses if _dotted(use.node.func) == "Ask"]
-        return sorted({_act(node) for node in asks})
+        asks = [use for use in self._uses if _dotted(use.node.func) == "Ask"]
+        return sorted({name for use in asks for name in self._names(_argument(use.node, _ACT_AT, "act"), use)})
 
     def doors(self) -> list[Door]:
         """Every commit and call, in order. Raises UnresolvedNameError for a name that the code does not tell."""
@@ -87,6 +94,8 @@ class Code:
         match given:
             case ast.Constant(value=str(name)):
                 yield name
+            case ast.Name(id=name) if (use.path, name) in self._constants:
+                yield self._constants[use.path, name]
             case ast.JoinedStr(values=parts):
                 yield from map("".join, product(*(list(self._part(part, use)) for part in parts)))
             case ast.Name(id=name) if use.inside is not None and name in _parameters(use.inside):
@@ -160,11 +169,20 @@ def _argument(node: ast.Call, place: int, name: str) -> ast.expr | None:
     return node.args[place] if len(node.args) > place else None
 
 
-def _act(node: ast.Call) -> str:
-    given = _argument(node, _ACT_AT, "act")
-    if isinstance(given, ast.Constant) and isinstance(given.value, str):
-        return given.value
-    raise UnresolvedNameError(f"line {node.lineno}: an Ask names its act by a literal")
+def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Names that stand for one text in the whole file."""
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(said))):
+                yield name, said
+
+
+def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """The file and the name of all that is imported by its own name."""
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            for alias in node.names:
+                yield f"{node.module.replace('.', '/')}.py", alias.name
 
 
 def files(root: Path = CHECKOUT) -> dict[str, str]:

@@ -1,9 +1,11 @@
 """`make run`: the Procfile's processes in real time, on private servers unless DATABASE_URL and REDIS_URL are set.
 
-Without STRIPE_API_KEY the provider is the emulator; without SMTP_HOST in the environment mails go to `var/run/mails`.
+Without STRIPE_API_KEY the provider is the emulator; without SMTP_HOST in the environment mails go to `var/run/mails`;
+without RATES_API_BASE a registered seller gets made-up exchange rates from a stand-in.
 Ctrl-C ends everything.
 """
 
+import json
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from types import FrameType
 from pydantic import ValidationError
 
 from settings import Settings, load_settings
+from worker.billing.vat import SellerVat
 from worker.clock import sleep_s
 from worker.errors import OdnowaError
 from worker.sandbox.processes import CHECKOUT, end, spawn, wait_for_port
@@ -82,6 +85,13 @@ def _environment(given: Settings, stack: ExitStack, processes: list["subprocess.
     if "smtp_host" not in given.model_fields_set:
         port = _listen("mailsink", processes, "--folder", str(FOLDER / "mails"))
         environment |= {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(port)}
+    if "files_url" not in given.model_fields_set:
+        environment["FILES_URL"] = str(FOLDER / "files")
+    if given.seller_vat == SellerVat.REGISTERED.value and "rates_api_base" not in given.model_fields_set:
+        port = _listen("cnb_stand_in", processes)
+        environment["RATES_API_BASE"] = f"http://127.0.0.1:{port}"
+    if given.seller_vat == SellerVat.REGISTERED.value and "vies_base_url" not in given.model_fields_set:
+        environment["VIES_BASE_URL"] = f"http://127.0.0.1:{_listen('vies_stand_in', processes)}"
     if not given.link_signing_key.get_secret_value():
         environment["LINK_SIGNING_KEY"] = SIGNING_KEY
     return environment
@@ -95,7 +105,10 @@ def _given(settings: Settings) -> dict[str, str]:
         for name in settings.model_fields_set
         if hasattr(value := getattr(settings, name), "get_secret_value")
     }
-    return {name.upper(): str(value) for name, value in {**said, **secrets}.items()}
+    return {
+        name.upper(): json.dumps(value) if isinstance(value, list) else str(value)
+        for name, value in {**said, **secrets}.items()
+    }
 
 
 def _has_database(server: PrivatePostgres) -> bool:
@@ -118,7 +131,8 @@ def _listen(name: str, processes: list["subprocess.Popen[bytes]"], *flags: str) 
 def _tell(environment: Mapping[str, str]) -> None:
     """How another terminal reaches this installation."""
     names = ("DATABASE_URL", "REDIS_URL", "STRIPE_API_KEY", "STRIPE_API_BASE", "SMTP_HOST", "SMTP_PORT")
-    lines = [f"export {name}='{environment[name]}'" for name in (*names, "LINK_SIGNING_KEY") if name in environment]
+    more = ("FILES_URL", "RATES_API_BASE", "LINK_SIGNING_KEY")
+    lines = [f"export {name}='{environment[name]}'" for name in (*names, *more) if name in environment]
     script = FOLDER / "environment.sh"
     script.touch(mode=0o600)
     script.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -13,6 +13,8 @@ from random import Random
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from stdnum.eu import vat
+
 from worker.billing.calendar import Interval, ordinal
 from worker.ops.importing.columns import CUSTOMER_COLUMNS
 from worker.sandbox.sample_dates import later_month, place
@@ -44,6 +46,8 @@ HOSTILE_COMPANY = '=SUM(A1:A9) <b>Sklep</b> & "Syn" #strong[x] {{ 7 * 7 }}'
 """A name that is a formula, HTML, typst and Jinja at once, and must be printed as it stands."""
 
 _PRICE_OF_OLD_PERCENT = 85
+_NUMBERS_OF_A_SHOP = 100
+"""Among so many in a row there is one with a right checksum in every country."""
 _YEARLY_LATER_DAYS = 45
 
 _MARKETS: tuple[tuple[int, tuple[str, str, str]], ...] = (
@@ -169,6 +173,12 @@ def redate(source: Path, target: Path, *, from_on: date, go_live_on: date) -> No
             writer.writerow(moved)
 
 
+def vat_numbers(path: Path) -> list[str]:
+    """The VAT numbers in a file of customers, in its order."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [row["vat_number"] for row in csv.DictReader(file) if row["vat_number"]]
+
+
 def emulator_seed(path: Path) -> dict[str, Any]:
     """What the emulator is told so that it knows a sample's customers: the body of `POST /_emulator/seed`."""
     customers: list[dict[str, Any]] = []
@@ -239,12 +249,18 @@ def _shop(number: int, words: Country, country: str, cast: Mapping[str, Any], ch
         "postcode": words.postcode.format(1 + chance.below(98), chance.below(10)),
         "email": f"billing@{address_part(company)}-{number:05d}.example",
         "country": country,
-        "vat_number": words.vat_number.format(number) if has_vat_number else "",
+        "vat_number": _vat_number(words.vat_number, number) if has_vat_number else "",
     }
-    missing = cast.get("missing") or chance.one(("street", "postcode", "city", "country"))
+    missing = cast.get("missing") or chance.one(("street", "city"))
     if "missing" in cast or chance.percent(2):
         row[missing] = ""
     return row
+
+
+def _vat_number(pattern: str, number: int) -> str:
+    """The shop's own number whose checksum is right, as one that was typed from a letter of the tax office."""
+    candidates = (pattern.format(number * _NUMBERS_OF_A_SHOP + n) for n in range(_NUMBERS_OF_A_SHOP))
+    return next(candidate for candidate in candidates if vat.is_valid(candidate))
 
 
 def _bought(

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Country:
-    """What shops of a country are made from. `postcode` and `vat_number` are patterns for a running number."""
+    """What shops of a country are made from. `postcode` and `vat_number` are patterns."""
 
     kinds: tuple[str, ...]
     names: tuple[str, ...]
@@ -35,7 +35,7 @@ _CZECH = Country(
     streets=("Květná", "Dlouhá třída", "náměstí Míru", "Žižkova", "Ořechová"),
     cities=("Brno", "Plzeň", "Ústí nad Labem", "České Budějovice", "Olomouc", "Třebíč"),
     postcode="{0:02d}{1:01d} {0:02d}",
-    vat_number="CZ{0:08d}",
+    vat_number="CZ85{0:06d}",
 )
 _SLOVAK = Country(
     kinds=("Kvetinárstvo", "Pekáreň", "Kníhkupectvo", "Cukráreň", "Dielňa"),
@@ -44,7 +44,7 @@ _SLOVAK = Country(
     streets=("Kvetná", "Štúrova", "Hlavná", "Ľanová"),
     cities=("Košice", "Žilina", "Nitra", "Banská Bystrica"),
     postcode="{0:02d}{1:01d} {0:02d}",
-    vat_number="SK{0:010d}",
+    vat_number="SK992{0:07d}",
 )
 _GERMAN = Country(
     kinds=("Blumenhaus", "Bäckerei", "Buchhandlung", "Werkstatt", "Kräuterladen"),
@@ -53,7 +53,7 @@ _GERMAN = Country(
     streets=("Lindenstraße", "Mühlweg", "Am Südpark"),
     cities=("Köln", "München", "Görlitz", "Lübeck"),
     postcode="{0:02d}{1:03d}",
-    vat_number="DE{0:09d}",
+    vat_number="DE9{0:08d}",
 )
 _ENGLISH = Country(
     kinds=("Flower Shop", "Bakery", "Bookshop", "Hardware", "Tea House", "Workshop"),

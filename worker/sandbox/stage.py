@@ -4,6 +4,7 @@ What DATABASE_URL and REDIS_URL name is used instead of private servers: on that
 stage's own is made, on that Redis a namespace of its own.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,10 +13,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
+from urllib.request import Request, urlopen
 
 from sqlalchemy import create_engine, text
 
 from settings import Settings, load_settings
+from worker.billing.vat import SellerVat
 from worker.runtime import Runtime, make_runtime
 from worker.sandbox.emulated import Emulated
 from worker.sandbox.processes import end, spawn, wait_for_port
@@ -25,6 +28,8 @@ from worker.store.engine import database_url
 
 API_KEY = "sk_test_emulator"
 SIGNING_KEY = "only-for-the-sandbox-and-not-a-secret"
+NOBODY = "http://127.0.0.1:9"
+"""Where nobody listens, for what is never asked."""
 
 
 class Stage:
@@ -92,6 +97,9 @@ class Stage:
             "STRIPE_API_BASE": self.emulator.url,
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(smtp_port),
+            "FILES_URL": str(self.folder.absolute() / "files"),
+            "RATES_API_BASE": self._bank(),
+            "VIES_BASE_URL": self._register(),
             "LINK_SIGNING_KEY": SIGNING_KEY,
             "LOG_FORMAT": "text",
             # an idle worker looks this often, in milliseconds; Dramatiq's own second is a second for every job
@@ -104,6 +112,28 @@ class Stage:
         self.runtime: Runtime = make_runtime(self.settings)
         self._stack.callback(self.runtime.engine.dispose)
         self._stack.callback(self.runtime.payments.close)
+
+    def _bank(self) -> str:
+        """Where rates come from: a stand-in on the stage's clock; only a registered seller asks for any."""
+        if self._overrides.get("SELLER_VAT") != SellerVat.REGISTERED.value:
+            return NOBODY
+        clock = ("--clock-file", str(self._clock_file)) if self._clock_file else ()
+        return f"http://127.0.0.1:{self._listen('cnb_stand_in', *clock)}"
+
+    def _register(self) -> str:
+        """Who knows VAT numbers: a stand-in; only a registered seller asks it."""
+        if self._overrides.get("SELLER_VAT") != SellerVat.REGISTERED.value:
+            return NOBODY
+        self._vies_url = f"http://127.0.0.1:{self._listen('vies_stand_in')}"
+        return self._vies_url
+
+    def tell_register(self, numbers: Mapping[str, str]) -> None:
+        """What the stand-in for VIES shall say of numbers: VALID, INVALID or an error of the service."""
+        request = Request(  # noqa: S310 - always http on loopback
+            f"{self._vies_url}/_vies/numbers", data=json.dumps(dict(numbers)).encode(), method="POST"
+        )
+        with urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
+            answer.read()
 
     def _private_database(self) -> str:
         server = self._stack.enter_context(PrivatePostgres(durable=False))

@@ -29,7 +29,7 @@ def language_and_currency(connection: Connection, account: int) -> tuple[str, st
 
 
 _CUSTOMER = text("""
-    SELECT a.id, a.external_id, a.provider_customer, coalesce(b.version, 0) AS details_version,
+    SELECT a.id, a.external_id, a.provider_customer, a.erasure_began_at, coalesce(b.version, 0) AS details_version,
            nullif(b.email, '') AS email, nullif(b.company, '') AS name
     FROM accounts a LEFT JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
     WHERE a.id = :account

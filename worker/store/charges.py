@@ -12,6 +12,7 @@ from worker.billing.holdings import Holdings
 from worker.store import configurations
 from worker.store.claims import FREE, UNDISPUTED, USABLE
 from worker.store.configurations import PURSE, SCHEDULED
+from worker.store.vat_numbers import EVIDENCE, EVIDENCE_JOIN
 
 _PLAN_RENEWALS = text(f"""
     INSERT INTO charges (account_id, subscription_id, purpose, term_number, business_date, first_declined_on,
@@ -120,12 +121,13 @@ _TO_PRICE = text(f"""
            f.id AS configuration_id, f.package, f.interval, f.agents, f.extra_conversations, f.conversation_block,
            f.agent_lots, f.block_lots, f.currency AS bought_in,
            b.country, b.postcode, b.vat_number, m.id AS method_id,
-           {PURSE.format(currency="a.currency")}, {SCHEDULED}
+           {PURSE.format(currency="a.currency")}, {SCHEDULED}, {EVIDENCE}
     FROM charges c
     JOIN accounts a ON a.id = c.account_id
     JOIN subscriptions s ON s.id = c.subscription_id
     JOIN configurations f ON f.subscription_id = s.id AND f.in_force
     JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
+    {EVIDENCE_JOIN}
     LEFT JOIN payment_methods m ON m.account_id = a.id AND m.state = 'in_use'
     WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.state = 'planned' AND c.parked_at IS NULL
     ORDER BY c.id FOR UPDATE OF c

@@ -50,8 +50,7 @@ _TO_CREDIT = text(f"""
            r.gross_minor, r.frozen, r.reversed_on,
            i.charge_id, i.number AS corrected_number, i.issued_on AS corrected_issued_on,
            i.gross_minor AS corrected_minor, i.snapshot AS corrected,
-           (SELECT coalesce(sum(n.gross_minor), 0)::bigint FROM invoices n
-            WHERE n.charge_id = i.charge_id AND n.kind = 'credit_note') AS credited_minor,
+           earlier.credited_minor, earlier.credited_net_minor, earlier.credited_vat_minor,
            cause.business_date AS changed_on,
            c.buys_term, c.starts_on, c.ends_on, c.frozen AS sold,
            coalesce(p.amount_minor, 0) AS paid_out_minor, m.type AS method_type, m.brand, m.last4,
@@ -59,6 +58,12 @@ _TO_CREDIT = text(f"""
     FROM reversals r
     JOIN charges c ON c.id = r.charge_id
     {_CORRECTED}
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(n.gross_minor), 0)::bigint AS credited_minor,
+               coalesce(sum(n.net_minor), 0)::bigint AS credited_net_minor,
+               coalesce(sum(n.vat_minor), 0)::bigint AS credited_vat_minor
+        FROM invoices n WHERE n.charge_id = i.charge_id AND n.kind = 'credit_note'
+    ) earlier
     JOIN accounts a ON a.id = r.account_id
     JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
     LEFT JOIN charges cause ON cause.id = r.cause_charge_id
@@ -79,6 +84,7 @@ def to_credit(connection: Connection, charge_ids: Sequence[int]) -> Sequence[Row
     """Reversals without a credit note whose invoice is issued, and all that it prints; issuing is locked before.
 
     Found by the charge that is reversed, the one that caused it, or the one whose invoice is corrected.
-    `credited_minor` is the gross sum of earlier credit notes on that invoice, `corrected_minor` its own.
+    `credited_minor` is the gross sum of earlier credit notes on that invoice, beside their net and VAT sums;
+    `corrected_minor` is its own.
     """
     return connection.execute(_TO_CREDIT, {"charges": list(charge_ids)}).all()

@@ -12,6 +12,7 @@ from sqlalchemy.sql import bindparam
 
 from worker.store.claims import FREE, USABLE
 from worker.store.configurations import PURSE, SCHEDULED
+from worker.store.vat_numbers import EVIDENCE, EVIDENCE_JOIN
 
 _ACCOUNT = text("SELECT id FROM accounts WHERE external_id = :name")
 _LOCK_ACCOUNT = text("SELECT id FROM accounts WHERE external_id = :name FOR NO KEY UPDATE")
@@ -27,6 +28,14 @@ def lock_account(connection: Connection, external_id: str) -> int | None:
     """Let one act of an account happen at a time, and none while its charges are priced."""
     found: int | None = connection.execute(_LOCK_ACCOUNT, {"name": external_id}).scalar_one_or_none()
     return found
+
+
+_ERASURE_BEGAN = text("SELECT erasure_began_at IS NOT NULL FROM accounts WHERE id = :account")
+
+
+def erasure_began(connection: Connection, account: int) -> bool:
+    """Whether the account's personal data is being erased, or was."""
+    return bool(connection.execute(_ERASURE_BEGAN, {"account": account}).scalar_one())
 
 
 _LOCK_CHARGES = text("""
@@ -48,10 +57,11 @@ _STANDING = text(f"""
            f.package, f.interval, f.agents, f.extra_conversations, f.conversation_block, f.agent_lots, f.block_lots,
            f.currency AS bought_in,
            m.id AS method_id, m.type AS method_type, m.brand, m.last4,
-           {PURSE.format(currency="a.currency")}, {SCHEDULED},
+           {PURSE.format(currency="a.currency")}, {SCHEDULED}, {EVIDENCE}, vn.state AS vat_state,
            c.state AS charge_state, c.amount_minor AS charge_minor, c.currency AS charge_currency, c.next_try_on
     FROM accounts a
     LEFT JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
+    {EVIDENCE_JOIN}
     LEFT JOIN LATERAL (
         SELECT * FROM subscriptions WHERE account_id = a.id AND status NOT IN ('pending', 'ended')
         ORDER BY (status IN ('active', 'past_due')) DESC, id DESC LIMIT 1

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import bindparam
 
-_INVOICEABLE = """
+INVOICEABLE = """
     c.state = 'succeeded' AND c.parked_at IS NULL AND c.gross_minor > 0 AND c.carried_out_minor = 0
     AND c.returned_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM invoices i WHERE i.charge_id = c.id AND i.kind = 'invoice')
@@ -16,7 +16,7 @@ _INVOICEABLE = """
 
 _UNINVOICED = text(f"""
     SELECT c.id FROM charges c
-    WHERE {_INVOICEABLE} AND (cast(:only AS bigint) IS NULL OR c.subscription_id = :only) ORDER BY c.id
+    WHERE {INVOICEABLE} AND (cast(:only AS bigint) IS NULL OR c.subscription_id = :only) ORDER BY c.id
 """)  # noqa: S608 - no value is put into the text
 
 
@@ -47,7 +47,7 @@ _TO_INVOICE = text(f"""
     JOIN accounts a ON a.id = c.account_id
     JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
     LEFT JOIN payment_methods m ON m.id = c.last_method_id
-    WHERE c.id = ANY(:ids) AND {_INVOICEABLE}
+    WHERE c.id = ANY(:ids) AND {INVOICEABLE}
     ORDER BY c.id FOR UPDATE OF c
 """)  # noqa: S608 - no value is put into the text
 
@@ -152,13 +152,13 @@ def to_render(connection: Connection, charge_ids: Sequence[int]) -> Sequence[Row
 
 
 _STORE = text("""
-    INSERT INTO invoice_documents (invoice_id, edition, note_id, template_version, pdf, pdf_sha256, replaced)
-    VALUES (:invoice, :edition, :note, :version, :pdf, :sha256, :replaced) ON CONFLICT DO NOTHING
+    INSERT INTO invoice_documents (invoice_id, edition, note_id, template_version, pdf_sha256, replaced)
+    VALUES (:invoice, :edition, :note, :version, :sha256, :replaced) ON CONFLICT DO NOTHING
 """)
 
 
 def store_documents(connection: Connection, documents: Sequence[dict[str, object]]) -> None:
-    """Keep the rendered bytes: what is stored is what is sent."""
+    """Note what was rendered, by the hash under which its bytes lie in the place of files: they are what is sent."""
     if documents:
         connection.execute(_STORE, list(documents))
 
@@ -172,7 +172,7 @@ _LISTED = """
 _OF_ACCOUNT = text(f"{_LISTED} WHERE a.external_id = :account ORDER BY i.id")
 _BY_NUMBER = text(f"{_LISTED} WHERE i.number = :number")
 _PAGES = text("""
-    SELECT DISTINCT ON (d.edition) d.edition, d.created_at, n.note, d.pdf, d.pdf_sha256, d.replaced
+    SELECT DISTINCT ON (d.edition) d.edition, d.created_at, n.note, d.pdf, d.pdf_sha256, d.replaced, d.template_version
     FROM invoice_documents d LEFT JOIN invoice_notes n ON n.id = d.note_id WHERE d.invoice_id = :invoice
     ORDER BY d.edition, d.template_version DESC
 """)
@@ -189,5 +189,8 @@ def by_number(connection: Connection, number: str) -> Row[Any] | None:
 
 
 def pages(connection: Connection, invoice: int) -> Sequence[Row[Any]]:
-    """Its printed editions with their bytes, oldest first; `note` is what a later one was printed for (R17)."""
+    """Its printed editions, oldest first; `note` is what a later one was printed for (R17).
+
+    The bytes lie under their hash in the place of files; `pdf` has those of old ones.
+    """
     return connection.execute(_PAGES, {"invoice": invoice}).all()

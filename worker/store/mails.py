@@ -33,13 +33,14 @@ _INSERT = text("""
     SELECT v.account_id, v.kind, v.subject_key, v.subscription_id, v.invoice_id, v.data, v.useless_on
     FROM jsonb_to_recordset(:rows) AS v (account_id bigint, kind text, subject_key text, subscription_id bigint,
                                          invoice_id bigint, data jsonb, useless_on date)
+    WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = v.account_id AND a.erased_at IS NOT NULL)
     ON CONFLICT (account_id, kind, subject_key) DO NOTHING
     RETURNING id
 """).bindparams(bindparam("rows", type_=JSONB))
 
 
 def insert_mails(connection: Connection, mails: Sequence[NewMail]) -> list[int]:
-    """Queue mails; a reason that was mailed before adds nothing. Returns the new ones."""
+    """Queue mails; a reason that was mailed before adds nothing, nor does an erased account. Returns the new ones."""
     if not mails:
         return []
     rows = [
@@ -47,6 +48,22 @@ def insert_mails(connection: Connection, mails: Sequence[NewMail]) -> list[int]:
         for mail in mails
     ]
     return list(connection.execute(_INSERT, {"rows": rows}).scalars())
+
+
+RESENT = "resent"
+"""How the reasons of mails begin that support sends once more; each is one more mail with the same document."""
+
+_FIRST_OF_DOCUMENT = text("""
+    SELECT m.kind, m.data, m.state, m.subscription_id, m.invoice_id, b.email
+    FROM invoices i JOIN mails m ON m.invoice_id = i.id
+    JOIN billing_details b ON b.account_id = i.account_id AND b.superseded_at IS NULL
+    WHERE i.account_id = :account AND i.number = :number ORDER BY m.id LIMIT 1
+""")
+
+
+def first_of_document(connection: Connection, account: int, number: str) -> Row[Any] | None:
+    """The first mail that brings a document of the account, with the address that stands there now."""
+    return connection.execute(_FIRST_OF_DOCUMENT, {"account": account, "number": number}).one_or_none()
 
 
 _WAITING = text(f"""
@@ -65,13 +82,13 @@ def waiting_mails(connection: Connection, *, now: datetime, only: int | None, mo
 
 _TO_SEND = text("""
     SELECT m.id, m.account_id, m.kind, m.subject_key, m.data, m.useless_on, m.attempts, m.created_at,
-           a.locale, b.email, b.company, i.number AS invoice_number, d.pdf
+           a.locale, b.email, b.company, i.number AS invoice_number, d.pdf, d.pdf_sha256
     FROM mails m
     JOIN accounts a ON a.id = m.account_id
     JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
     LEFT JOIN invoices i ON i.id = m.invoice_id
     LEFT JOIN LATERAL (
-        SELECT pdf FROM invoice_documents WHERE invoice_id = i.id
+        SELECT pdf, pdf_sha256 FROM invoice_documents WHERE invoice_id = i.id
         ORDER BY edition DESC, template_version DESC LIMIT 1
     ) d ON true
     WHERE m.id = ANY(:ids) AND m.state = 'waiting' AND m.not_before <= :now

@@ -11,6 +11,7 @@ from sqlalchemy.sql import bindparam
 
 from worker.store.claims import FREE
 from worker.store.configurations import SCHEDULED
+from worker.store.vat_numbers import EVIDENCE, EVIDENCE_JOIN
 
 _OPEN = "('succeeded', 'failed', 'cancelled')"
 
@@ -22,7 +23,7 @@ _BASIS = text(f"""
            f.id AS configuration_id, f.package, f.interval, f.conversation_block, f.agent_lots, f.block_lots,
            f.currency AS bought_in, t.number AS paid_number, t.starts_on, t.ends_on,
            sold.id AS sold_by, sold.frozen AS sold, sold.buys_term AS sold_term, sold.goodwill_minor AS sold_goodwill,
-           m.id AS method_id, cast(:currency AS text) AS pay_in, {SCHEDULED},
+           m.id AS method_id, cast(:currency AS text) AS pay_in, {SCHEDULED}, {EVIDENCE},
            (SELECT coalesce(sum(e.amount_minor), 0)::bigint FROM credit_entries e
             WHERE e.account_id = a.id AND e.currency = :currency AND NOT (e.kind = 'used' AND e.charge_id IN (
                 SELECT id FROM charges WHERE account_id = a.id AND state NOT IN {_OPEN}))) AS credit_minor,
@@ -36,6 +37,7 @@ _BASIS = text(f"""
            EXISTS (SELECT 1 FROM disputes d WHERE d.account_id = a.id AND d.released_at IS NULL) AS disputed
     FROM accounts a
     LEFT JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
+    {EVIDENCE_JOIN}
     LEFT JOIN LATERAL (
         SELECT * FROM subscriptions WHERE account_id = a.id AND status NOT IN ('pending', 'ended')
         ORDER BY (status IN ('active', 'past_due')) DESC, id DESC LIMIT 1
@@ -241,7 +243,7 @@ _PAID = text("""
     SELECT c.id, c.account_id, c.subscription_id, c.purpose, c.buys_term, c.term_number, c.starts_on, c.ends_on,
            c.currency, c.amount_minor, c.gross_minor, c.unused_minor, c.frozen, c.base_configuration_id,
            c.carried_out_minor, s.status, s.term_number AS present_number, f.id AS present_configuration,
-           ordered.interval, b.company, a.external_id,
+           ordered.interval, ordered.package, b.company, a.external_id,
            EXISTS (SELECT 1 FROM subscriptions o WHERE o.account_id = c.account_id AND o.id <> s.id
                    AND o.status IN ('active', 'past_due')) AS another_live
     FROM charges c

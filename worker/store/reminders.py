@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from worker.store.configurations import PURSE, SCHEDULED
+from worker.store.vat_numbers import EVIDENCE, EVIDENCE_JOIN
 
 _LIVE = "s.status IN ('active', 'past_due') AND (cast(:only AS bigint) IS NULL OR s.id = :only)"
 _AHEAD = "s.paid_until > :today AND s.paid_until <= cast(:today AS date) + :days"
@@ -91,10 +92,11 @@ _FACTS = text(f"""
            f.package, f.interval, f.agents, f.extra_conversations, f.conversation_block, f.agent_lots, f.block_lots,
            f.currency AS bought_in, f.list_minor,
            m.id AS method_id, m.type AS method_type, m.brand, m.last4, m.exp_month, m.exp_year,
-           {PURSE.format(currency="a.currency")}, {SCHEDULED}
+           {PURSE.format(currency="a.currency")}, {SCHEDULED}, {EVIDENCE}
     FROM subscriptions s
     JOIN accounts a ON a.id = s.account_id
     JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
+    {EVIDENCE_JOIN}
     JOIN configurations f ON f.subscription_id = s.id AND f.in_force
     LEFT JOIN payment_methods m ON m.account_id = a.id AND m.state = 'in_use'
     WHERE s.id = ANY(:ids) AND s.status IN ('active', 'past_due') AND s.paid_until > :today

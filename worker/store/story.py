@@ -146,6 +146,11 @@ _STORY = text("""
                                   'charge', g.charge_id)
         FROM goodwill_entries g WHERE g.account_id = :account
         UNION ALL
+        SELECT k.told_at, 3, k.id, 'vat_check',
+               jsonb_build_object('number', k.number, 'outcome', k.outcome, 'reason', k.reason, 'code', k.code,
+                                  'told_on', k.told_on, 'consultation', k.consultation)
+        FROM vat_checks k WHERE k.account_id = :account
+        UNION ALL
         SELECT l.created_at, CASE WHEN l.act LIKE 'desk.%' THEN 1 ELSE 22 END, l.id, 'audit',
                jsonb_build_object('actor', l.actor, 'act', l.act, 'reason', l.reason, 'details', l.details)
         FROM audit_log l
@@ -163,6 +168,7 @@ def story(connection: Connection, *, account_id: int, subscription_id: int) -> S
 _ACCOUNT = text("""
     SELECT a.id, a.external_id, a.locale, a.currency, a.provider_customer, a.created_at,
            b.version AS details_version, b.company, b.street, b.city, b.postcode, b.country, b.email, b.vat_number,
+           vn.state AS vat_state,
            s.id AS subscription_id, s.status, s.auto_renew, s.interval, s.anchor_on, s.paid_until,
            f.package, f.agents, f.extra_conversations, f.agent_lots, f.block_lots, f.list_minor,
            f.conversation_block, f.currency AS bought_in,
@@ -170,6 +176,7 @@ _ACCOUNT = text("""
            m.type AS method_type, m.brand, m.last4, m.exp_month, m.exp_year
     FROM accounts a
     LEFT JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
+    LEFT JOIN vat_numbers vn ON vn.account_id = a.id AND vn.number = b.vat_number
     LEFT JOIN LATERAL (
         SELECT * FROM subscriptions WHERE account_id = a.id
         ORDER BY (status IN ('active', 'past_due')) DESC, id DESC LIMIT 1

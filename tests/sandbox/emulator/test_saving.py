@@ -32,6 +32,27 @@ def test_a_card_is_attached_listed_and_detached_for_good(desk: Desk) -> None:
         desk.stripe.v1.payment_intents.create({"amount": 900, "currency": "eur", "payment_method": old.id})
 
 
+def test_a_deleted_customer_is_told_of_and_is_nobody(desk: Desk) -> None:
+    customer = _customer(desk)
+    card = desk.stripe.v1.payment_methods.attach("pm_card_visa", {"customer": customer})
+    assert desk.stripe.v1.customers.delete(customer).to_dict() == {
+        "id": customer,
+        "object": "customer",
+        "deleted": True,
+    }
+    assert desk.stripe.v1.customers.retrieve(customer).to_dict()["deleted"]
+    assert desk.stripe.v1.payment_methods.retrieve(card.id).customer is None
+    assert desk.kinds(customer) == ["customer.created", "customer.deleted"]
+    for ask in (
+        lambda: desk.stripe.v1.customers.delete(customer),
+        lambda: desk.stripe.v1.payment_methods.attach("pm_card_visa", {"customer": customer}),
+        lambda: desk.stripe.v1.setup_intents.create({"customer": customer}),
+        lambda: desk.stripe.v1.payment_intents.create({"amount": 900, "currency": "eur", "customer": customer}),
+    ):
+        with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
+            ask()
+
+
 def test_a_declining_card_is_not_saved_but_one_is(desk: Desk) -> None:
     customer = _customer(desk)
     with pytest.raises(stripe.CardError):

@@ -8,7 +8,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeVar
 
-from worker.errors import RuleError
+from worker.billing.countries import COUNTRIES
+from worker.desk.vat_number import normalised
+from worker.errors import ActRefusedError, RuleError
 
 MOST_MINOR = 99_999_999
 """The provider takes eight digits in one payment."""
@@ -20,7 +22,6 @@ _LOCAL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}", re.IGNORECASE)
 _DOMAIN = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+", re.IGNORECASE)
 _LOCALE = re.compile(r"[a-z]{2}(_[A-Z]{2})?")
 _COUNTRY = re.compile(r"[A-Z]{2}")
-_VAT_NUMBER = re.compile(r"[A-Z]{2}[0-9A-Z+*]{2,18}")
 _PROVIDER_ID = re.compile(r"[a-z]+_[A-Za-z0-9_]+")
 _LAST4 = re.compile(r"[0-9]{4}")
 _EXPIRY = re.compile(r"(0[1-9]|1[0-2])/(?:20)?([0-9]{2})")
@@ -126,16 +127,20 @@ def locale(cell: str) -> str:
 
 
 def country(cell: str) -> str:
-    """Two capital letters, or nothing when it is not known."""
-    return _shaped(_COUNTRY, cell, "a country of two capital letters like PL") if cell else ""
-
-
-def vat_number(cell: str) -> str | None:
-    """A VAT number by its shape only, without blanks, dots and dashes; None when there is none."""
+    """The two capital letters of a country, or nothing when it is not known."""
     if not cell:
-        return None
-    bare = re.sub(r"[ .-]", "", cell).upper()
-    return _shaped(_VAT_NUMBER, bare, "a VAT number, which begins with its country like PL1234567890")
+        return ""
+    if _shaped(_COUNTRY, cell, "a country of two capital letters like PL") not in COUNTRIES:
+        raise RuleError(f"{shown(cell)} is no country")
+    return cell
+
+
+def vat_number(cell: str, *, country: str) -> str | None:
+    """A VAT number of the country, by its shape and its checksum (R19b); None when there is none."""
+    try:
+        return normalised(cell, country=country)
+    except ActRefusedError as error:
+        raise RuleError(str(error)) from error
 
 
 def provider_id(longest: int) -> Callable[[str], str | None]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from hashlib import sha256
 from typing import NamedTuple, TypeVar
 
@@ -100,6 +101,7 @@ def check(line: int, values: tuple[str, ...], catalogue: Catalogue) -> CustomerR
     sold = _sold(reading, catalogue, interval, on=term.starts_on)
     method = _method(reading)
     customer = reading.take("provider_customer", cells.provider_id(LONGEST["provider_customer"]), None)
+    country = reading.take("country", cells.country, "")
     row = CustomerRow(
         line=line,
         external_id=reading.take("external_id", _required, ""),
@@ -108,10 +110,10 @@ def check(line: int, values: tuple[str, ...], catalogue: Catalogue) -> CustomerR
         street=reading.text("street"),
         city=reading.text("city"),
         postcode=reading.text("postcode"),
-        country=reading.take("country", cells.country, ""),
+        country=country,
         email=reading.take("email", cells.email, ""),
         locale=reading.take("locale", cells.locale, ""),
-        vat_number=reading.take("vat_number", cells.vat_number, None),
+        vat_number=reading.take("vat_number", partial(cells.vat_number, country=country), None),
         currency=sold.currency.value,
         provider_customer=customer,
         package=sold.package.value,

@@ -3,7 +3,8 @@
 from typing import Any
 
 from worker.sandbox.emulator.call import Call
-from worker.sandbox.emulator.objects import Customer
+from worker.sandbox.emulator.methods import end_agreement
+from worker.sandbox.emulator.objects import Customer, changed
 from worker.sandbox.emulator.world import World
 
 
@@ -17,8 +18,22 @@ def create(world: World, call: Call) -> dict[str, Any]:
 
 
 def retrieve(world: World, call: Call) -> dict[str, Any]:
-    """GET /v1/customers/:id."""
-    return world.customer(call.target).shown()
+    """GET /v1/customers/:id; one that was deleted is still told of."""
+    gone = world.customers.get(call.target)
+    return (gone if gone is not None and gone.deleted else world.customer(call.target)).shown()
+
+
+def delete(world: World, call: Call) -> dict[str, Any]:
+    """DELETE /v1/customers/:id: for good, with what they paid with; a second time there is nobody."""
+    customer = world.customer(call.target)
+    for name in world.methods_of.pop(customer.id, {}):
+        method = world.methods[name]
+        end_agreement(world, method)
+        method = world.methods[name] = changed(method, customer=None, spent=True)
+        world.tell("payment_method.detached", method, call.cause, previous={"customer": customer.id})
+    world.tell("customer.deleted", customer, call.cause)
+    gone = world.customers[customer.id] = Customer(customer.id, customer.number, customer.created, deleted=True)
+    return gone.shown()
 
 
 def balance(world: World, _call: Call) -> dict[str, Any]:

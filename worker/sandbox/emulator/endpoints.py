@@ -213,6 +213,7 @@ _route("GET", "events", "id", Endpoint("events.retrieve", _retrieve_event, _PLAI
 _route("GET", "mandates", "id", Endpoint("mandates.retrieve", methods.retrieve_mandate, _PLAIN))
 _route("POST", "customers", "", Endpoint("customers.create", customers.create, _CREATE_CUSTOMER))
 _route("GET", "customers", "id", Endpoint("customers.retrieve", customers.retrieve, _PLAIN))
+_route("DELETE", "customers", "id", Endpoint("customers.delete", customers.delete, Spec({})))
 _route(
     "GET",
     "charges",

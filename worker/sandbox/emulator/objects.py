@@ -54,9 +54,12 @@ class Customer:
     name: str | None = None
     description: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    deleted: bool = False
 
     def shown(self) -> Json:
-        """The object as the API shows it."""
+        """The object as the API shows it; of a deleted one nothing but that it was there."""
+        if self.deleted:
+            return {"id": self.id, "object": "customer", "deleted": True}
         return {
             "id": self.id,
             "object": "customer",

@@ -143,9 +143,9 @@ class World:
             due.then(int(due.at_s))
 
     def customer(self, name: str, *, param: str | None = None) -> Customer:
-        """A customer, or ApiError; `param` names the parameter that held the id, None when the URL did."""
+        """A customer who was not deleted, or ApiError; `param` names what held the id, None for the URL."""
         found = self.customers.get(name)
-        if found is None:
+        if found is None or found.deleted:
             raise missing("customer", name, param=param)
         return found
 

@@ -6,6 +6,7 @@ standing     who is due, in dunning, past its end; what the customer is told of 
 money        charges, credit, goodwill
 back         money that goes back
 paper        invoices, credit notes, numbers, and the mails that bring them
+vat          the proof of what was sold without VAT, and numbers that wait for it
 waiting      nothing waits longer than its limit
 """
 
@@ -17,13 +18,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import bindparam
 
 from worker.errors import RefusedError
-from worker.store.audit import back, money, paper, standing, terms, waiting
+from worker.store.audit import back, money, paper, standing, terms, vat, waiting
 from worker.store.audit.invariant import AsOf, Finding, Invariant, Violation
 
 __all__ = ["INVARIANTS", "AsOf", "Finding", "Invariant", "Violation", "find", "look", "write_broken"]
 
 INVARIANTS: Mapping[str, Invariant] = {
-    one.name: one for group in (terms, standing, money, back, paper, waiting) for one in group.INVARIANTS
+    one.name: one for group in (terms, standing, money, back, paper, vat, waiting) for one in group.INVARIANTS
 }
 """All of them by name, in the order in which they are asked."""
 LISTED_MAX = 20

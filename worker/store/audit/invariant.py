@@ -6,6 +6,8 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import TextClause, text
 
+from worker.store.exchange_rates import LACKS_ITS_RATE
+
 _PARTS: Mapping[str, str] = {
     "{now}": "cast(:now AS timestamptz)",
     "{today}": "cast(:today AS date)",
@@ -19,6 +21,8 @@ _PARTS: Mapping[str, str] = {
     "{undisputed}": """NOT EXISTS (
         SELECT 1 FROM disputes d WHERE d.account_id = c.account_id
         AND (d.released_at IS NULL OR d.released_at > cast(:now AS timestamptz) - interval '1 day'))""",
+    # a document of a registered seller waits for the rate of its day (R16)
+    "{lacks_rate}": LACKS_ITS_RATE,
     "{whole}": "r.trigger IN ('timetable', 'manual') AND NOT jsonb_exists(r.selection, 'only_subscription')",
 }
 """What the queries' names in braces stand for."""
@@ -36,6 +40,8 @@ class AsOf:
         start_year: the year that the next two are for, 0 for none (R18).
         invoice_start: the first invoice number of that year.
         credit_note_start: the first number of its credit notes.
+        home_currency: of a registered seller's tax office, None for one who owes no VAT.
+        rate_days: how much older than a payment its exchange rate may be.
     """
 
     now: datetime
@@ -45,6 +51,8 @@ class AsOf:
     start_year: int = 0
     invoice_start: int = 1
     credit_note_start: int = 1
+    home_currency: str | None = None
+    rate_days: int = 7
 
     def values(self) -> dict[str, object]:
         """What the statements are given."""
@@ -57,6 +65,8 @@ class AsOf:
             "start_year": self.start_year,
             "invoice_start": self.invoice_start,
             "credit_note_start": self.credit_note_start,
+            "home_currency": self.home_currency,
+            "rate_days": self.rate_days,
         }
 
 

@@ -61,6 +61,13 @@ _MAILS = f"""
       AND m.not_before < {{now}} - interval '{MAIL_HOURS} hours'
 """  # noqa: S608 - as above
 
+_ERASURES = f"""
+    SELECT a.id, a.id, cast(NULL AS bigint), 'the erasure of the account began on ' || date(a.erasure_began_at)
+    FROM accounts a
+    WHERE a.erasure_began_at < {{now}} - interval '{BEGUN_DAYS} day'
+      AND (a.erased_at IS NULL OR a.provider_customer IS NOT NULL)
+"""  # noqa: S608 - as above
+
 INVARIANTS: Sequence[Invariant] = (
     Invariant(
         "items_wait",
@@ -85,5 +92,23 @@ INVARIANTS: Sequence[Invariant] = (
         "a mail has waited for longer than its limit",
         "Customers are not told what they should know.",
         _MAILS,
+    ),
+    Invariant(
+        "waiting_for_rate",
+        "R16 the invoice of a paid charge waits for an exchange rate",
+        "A customer has no invoice, because no list of rates is near enough before the payment.",
+        """
+        SELECT c.id, c.account_id, c.subscription_id, 'charge ' || c.id || ' was paid on ' || c.paid_on
+               || ', and no rate of ' || c.currency || ' is so near before it'
+        FROM charges c
+        WHERE {sold} AND c.gross_minor > 0 AND c.carried_out_minor = 0 AND c.parked_at IS NULL
+          AND c.paid_at <= {settled} AND {lacks_rate}
+          AND NOT EXISTS (SELECT 1 FROM invoices i WHERE i.charge_id = c.id AND i.kind = 'invoice')""",
+    ),
+    Invariant(
+        "erasures_wait",
+        "an account's erasure was begun and not ended",
+        "Personal data that should be gone is still here or at the provider.",
+        _ERASURES,
     ),
 )

@@ -6,25 +6,32 @@ from worker.store.schema import (
     catalogue,
     charges,
     desk,
+    exchange_rates,
     invoices,
     mails,
     orders,
     queue,
     refunds,
     subscriptions,
+    vat,
 )
 from worker.store.schema.entitlements import ENTITLEMENTS_VIEW
+from worker.store.schema.exchange_rates import RATE_TRIGGERS
 from worker.store.schema.metadata import metadata
 from worker.store.schema.paper import PAPER_TRIGGERS
+from worker.store.schema.vat import EVIDENCE_TRIGGERS
 
 __all__ = [
     "ENTITLEMENTS_VIEW",
+    "EVIDENCE_TRIGGERS",
     "PAPER_TRIGGERS",
+    "RATE_TRIGGERS",
     "accounts",
     "audit",
     "catalogue",
     "charges",
     "desk",
+    "exchange_rates",
     "invoices",
     "mails",
     "metadata",
@@ -32,4 +39,5 @@ __all__ = [
     "queue",
     "refunds",
     "subscriptions",
+    "vat",
 ]

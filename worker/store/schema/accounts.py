@@ -23,6 +23,8 @@ accounts = Table(
     Column("provider_customer", Text),
     Column("source_hash", Text, comment="of the imported row: the same row again changes nothing"),
     created_at(),
+    instant("erasure_began_at"),
+    instant("erased_at"),
     one_of("currency", CURRENCIES),
     CheckConstraint("locale ~ '^[a-z]{2}(_[A-Z]{2})?$'", name="locale_shape"),
     CheckConstraint("length(external_id) BETWEEN 1 AND 100", name="external_id_length"),

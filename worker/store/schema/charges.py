@@ -190,9 +190,10 @@ credit_entries = Table(
     one_of("currency", CURRENCIES),
     # used, returned: taken by a charge, and given back when it came to nothing. unused: what a change gives back of the
     # old configuration (R15b); applied: what of that paid the same change. refund: what a refund cancels or restores.
-    one_of("kind", ("import", "used", "returned", "unused", "applied", "refund")),
+    # forfeited: what an erased account gave up.
+    one_of("kind", ("import", "used", "returned", "unused", "applied", "refund", "forfeited")),
     CheckConstraint("amount_minor <> 0", name="not_zero"),
-    CheckConstraint("(kind IN ('import', 'refund')) = (charge_id IS NULL)", name="charge_named"),
+    CheckConstraint("(kind IN ('import', 'refund', 'forfeited')) = (charge_id IS NULL)", name="charge_named"),
     CheckConstraint("(kind = 'refund') = (refund_id IS NOT NULL)", name="refund_named"),
     Index(
         "credit_entries_once_key",
@@ -230,8 +231,8 @@ goodwill_entries = Table(
     reference("charge_id", "charges", nullable=True, index=False),
     created_at(),
     one_of("currency", CURRENCIES),
-    one_of("kind", ("granted", "used", "returned")),
+    one_of("kind", ("granted", "used", "returned", "forfeited")),
     CheckConstraint("amount_minor <> 0", name="not_zero"),
-    CheckConstraint("(kind = 'granted') = (charge_id IS NULL)", name="charge_named"),
+    CheckConstraint("(kind IN ('granted', 'forfeited')) = (charge_id IS NULL)", name="charge_named"),
     Index("goodwill_entries_once_key", "charge_id", "kind", unique=True),
 )

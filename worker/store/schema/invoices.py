@@ -98,8 +98,8 @@ invoice_documents = Table(
     metadata,
     reference("invoice_id", "invoices", index=False),
     Column("template_version", Integer, nullable=False),
-    Column("pdf", LargeBinary, nullable=False),
-    Column("pdf_sha256", Text, nullable=False),
+    Column("pdf", LargeBinary, comment="of documents from before there was a place of files"),
+    Column("pdf_sha256", Text, nullable=False, comment="the address of the bytes in the place of files"),
     Column("replaced", Text, nullable=False, server_default="", comment="characters without a glyph"),
     created_at(),
     Column(
