@@ -20,7 +20,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 # Prerequisites are made from left to right: dev.txt holds all of runtime.txt, the project needs its build tool.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo run test storm check fmt lock bench pictures clean
+.PHONY: help setup demo run test storm crash check fmt lock bench pictures clean
 
 DEMO_PARTS := $(VENV)/.runtime $(VENV)/.servers $(VENV)/.project
 TEST_PARTS := $(VENV)/.dev $(VENV)/.servers $(VENV)/.project
@@ -41,6 +41,9 @@ test: $(TEST_PARTS) ## run the whole suite on real servers of its own (ARGS="-k 
 
 storm: $(TEST_PARTS) ## run the long storms: days of 1,000 renewals with kills, flushes and outages
 	@$(RUN) -m pytest -m long -s -p no:randomly tests $(ARGS)
+
+crash: $(TEST_PARTS) ## die at every commit and outgoing call of every job and act, and audit what is left
+	@$(RUN) -m tests.crash $(ARGS)
 
 check: $(TEST_PARTS) ## check format, lint, types, import contracts and house rules
 	$(RUN) -m ruff format --check .

@@ -5,22 +5,18 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 from threading import Thread
-from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from tests.support.builders import size
-from tests.support.counter import given, second, with_second_method
-from tests.support.crowd import ACTS, Outcome, act, crowd, night
+from tests.support.crowd import ACTS, Outcome, act, crowd, night, prepared
 from tests.support.house import House
 from tests.support.invariants import hold
-from tests.support.shopping import buy, caller, credit_of, entitled, intent_of, newcomer, ordered, quoted, wish
+from tests.support.shopping import caller, credit_of, entitled, newcomer, ordered, quoted, wish
 from tests.support.stories import customer, hurry, minute, subscription_of
 from worker.billing.states import Payer
-from worker.desk.interval_change import schedule_monthly
 from worker.desk.order import cancel_order, order
-from worker.desk.request import Role
 from worker.errors import ActRefusedError
 from worker.queue.runs import PLANNING_LOCK
 from worker.store.charges import plan_renewals
@@ -70,45 +66,6 @@ ADDED = {
 def facts(house: House) -> Counter[str]:
     """How much of everything there is."""
     return Counter(house.fetch(FACTS)[0])
-
-
-def prepared(house: House, what: str) -> str:
-    """The account that the act is about, bearing the act's name; returns the quote, order or method it needs."""
-    if what == "open_account":
-        return ""
-    if what == "dispute_release":
-        return dispute_won(house, what)
-    if what in {"quote", "order", "order_on_page", "cancel_order", "refund", "erase"}:
-        newcomer(house, what, saved=what in {"order", "refund"})
-    if what == "refund":
-        buy(house, what, STANDARD)
-    if what in {"order", "order_on_page", "cancel_order"}:
-        made = str(quoted(house, what, STANDARD)["quote"])
-        if what == "cancel_order":
-            return str(ordered(house, what, made, payer=Payer.PAGE)["order"])
-        return made
-    if what in {"quote", "refund", "erase"}:
-        return ""
-    facts: dict[str, Any] = (
-        {"interval": "year", "agent_price_minor": 19000} if what in {"schedule_monthly", "keep_yearly"} else {}
-    )
-    facts |= {"agent_price_minor": 1700} if what == "new_prices" else {}
-    of = customer(house, external_id=what, ends_on=house.clock.today() + timedelta(days=10), **facts)
-    with_second_method(house, of)
-    if what == "keep_yearly":
-        schedule_monthly(house.runtime, caller(what, Role.SUPPORT), request_id="r-0", reason="asked")
-    return given(house, of) if what == "method_attach" else second(of)
-
-
-def dispute_won(house: House, name: str) -> str:
-    """A purchase was disputed, and the bank has decided for us; returns the dispute."""
-    newcomer(house, name)
-    buy(house, name, STANDARD)
-    dispute = house.emulator.open_dispute(intent_of(house, name), reason="fraudulent")
-    house.emulator.close_dispute(dispute, "won")
-    house.wait(minutes=16)
-    minute(house)
-    return dispute
 
 
 def answers(asked: Sequence[Future[Outcome]]) -> list[Outcome]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,10 +12,11 @@ from typing import Any, cast
 
 from sqlalchemy import create_engine
 
-from tests.support.counter import DETAILS
+from tests.support.counter import DETAILS, given, second, with_second_method
 from tests.support.house import House, build_house
 from tests.support.mail_sink import MailSink
-from tests.support.shopping import caller, wish
+from tests.support.shopping import buy, caller, intent_of, newcomer, ordered, quoted, wish
+from tests.support.stories import customer, minute
 from worker.billing.states import Payer
 from worker.desk.billing_details import change_billing_details
 from worker.desk.disputes import release_dispute
@@ -37,6 +38,7 @@ from worker.errors import ActRefusedError
 
 PROCESSES = 8
 MODULE = "tests.support.crowd"
+STANDARD = wish("standard", "month", 3)
 MONEY_JOBS = ("renew", "charge_orders", "follow_payments")
 
 
@@ -121,6 +123,46 @@ _ACTS: Mapping[str, Callable[[House, str, str, str], Done]] = {
 }
 ACTS = tuple(_ACTS)
 
+
+def prepared(house: House, what: str) -> str:
+    """The account that the act is about, bearing the act's name; returns the quote, order or method it needs."""
+    if what == "open_account":
+        return ""
+    if what == "dispute_release":
+        return dispute_won(house, what)
+    if what in {"quote", "order", "order_on_page", "cancel_order", "refund", "erase"}:
+        newcomer(house, what, saved=what in {"order", "refund"})
+    if what == "refund":
+        buy(house, what, STANDARD)
+    if what in {"order", "order_on_page", "cancel_order"}:
+        made = str(quoted(house, what, STANDARD)["quote"])
+        if what == "cancel_order":
+            return str(ordered(house, what, made, payer=Payer.PAGE)["order"])
+        return made
+    if what in {"quote", "refund", "erase"}:
+        return ""
+    facts: dict[str, Any] = (
+        {"interval": "year", "agent_price_minor": 19000} if what in {"schedule_monthly", "keep_yearly"} else {}
+    )
+    facts |= {"agent_price_minor": 1700} if what == "new_prices" else {}
+    of = customer(house, external_id=what, ends_on=house.clock.today() + timedelta(days=10), **facts)
+    with_second_method(house, of)
+    if what == "keep_yearly":
+        schedule_monthly(house.runtime, caller(what, Role.SUPPORT), request_id="r-0", reason="asked")
+    return given(house, of) if what == "method_attach" else second(of)
+
+
+def dispute_won(house: House, name: str) -> str:
+    """A purchase was disputed, and the bank has decided for us; returns the dispute."""
+    newcomer(house, name)
+    buy(house, name, STANDARD)
+    dispute = house.emulator.open_dispute(intent_of(house, name), reason="fraudulent")
+    house.emulator.close_dispute(dispute, "won")
+    house.wait(minutes=16)
+    minute(house)
+    return dispute
+
+
 _houses: list[House] = []
 
 
@@ -133,10 +175,15 @@ def _enter(place: Place) -> None:
     _houses.append(house)
 
 
+def act_here(house: House, name: str, account: str, request_id: str, made: str = "") -> Done:
+    """Do an act; `made` is the quote, order or method that it is about, as `prepared` returned it."""
+    return _ACTS[name](house, account, request_id, made)
+
+
 def act(name: str, account: str, request_id: str, made: str = "") -> Outcome:
-    """Do an act in this process; `made` is the quote, order or method that it is about."""
+    """Do an act in this process of the crowd."""
     try:
-        done = _ACTS[name](_houses[0], account, request_id, made)
+        done = act_here(_houses[0], name, account, request_id, made)
     except ActRefusedError as refusal:
         return Outcome({}, refused=refusal.code)
     return Outcome(dict(done.result), repeated=done.repeated)

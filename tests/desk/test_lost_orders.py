@@ -1,4 +1,4 @@
-"""A process may die at any door of an order: one charge at the provider or none, and the books as if nothing was."""
+"""What an answer that is lost does to an order: one charge at the provider or none, as if nothing had been."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,7 +9,6 @@ from tests.support.builders import insert, size
 from tests.support.house import House
 from tests.support.invariants import hold
 from tests.support.shopping import (
-    buy,
     caller,
     credit_of,
     entitled,
@@ -19,38 +18,23 @@ from tests.support.shopping import (
     quoted,
     wish,
 )
-from tests.support.stories import customer, dying_at, hurry, minute, restart, status_of, watching_doors
+from tests.support.stories import customer, dying_at, hurry, minute, restart, status_of
 from worker.billing.states import Payer
-from worker.desk.erase import erase
 from worker.desk.renewal import renewal_off
-from worker.desk.request import Role
-from worker.desk.to_free import to_free
 from worker.errors import ActRefusedError
 
 STANDARD = wish("standard", "month", 3)
 
-_ELSEWHERE = ("queue.", "mail.", "smtp.", "invoices.")
 _ENDED = "('succeeded', 'failed', 'cancelled', 'declined')"
 
 Scene = Callable[[House, str], Callable[[], object]]
-"""Makes an account of that name and all before the step; returns the step in which the process dies."""
+"""Makes an account of that name and all before the step; returns the step whose answers are lost."""
 Check = Callable[[House, str], None]
 
 
 def name_of(house: House) -> str:
     """The next account's."""
     return f"shop-{1 + size(house.engine, 'accounts')}"
-
-
-def doors_of(house: House, scene: Scene) -> list[str]:
-    """The doors that the step passes when nobody dies."""
-    step = scene(house, name_of(house))
-    passed: list[str] = []
-    with watching_doors(passed.append):
-        step()
-    settle_down(house)
-    # the queue's own doors and those of paper and mail have their tests elsewhere
-    return [door for door in dict.fromkeys(passed) if not door.split(":")[2].startswith(_ELSEWHERE)]
 
 
 def settle_down(house: House) -> None:
@@ -73,43 +57,6 @@ def patiently(house: House, step: Callable[[], object]) -> None:
         assert refusal.code == "payment_under_way"  # noqa: PT017 - anything else goes on its way
         settle_down(house)
         step()
-
-
-def die_everywhere(
-    house: House, scene: Scene, check: Check, *, again: bool = False, alone: bool = True, doors_min: int = 8
-) -> None:
-    """Die once at each door, every time with another account; `again`: the customer asks again afterwards.
-
-    A step that works on its own account only need not be `alone`: what all deaths left behind is settled together.
-    """
-    doors = doors_of(house, scene)
-    assert len(doors) >= doors_min
-    died: dict[str, str] = {}
-    for door in doors:
-        name = name_of(house)
-        step = scene(house, name)
-        with dying_at(door) as passes:
-            step()
-        assert passes, f"nobody came to {door}"
-        restart(house)
-        if again:
-            patiently(house, step)
-        died[name] = door
-        if alone:
-            settle_down(house)
-            check_after(house, check, name, door)
-    settle_down(house)
-    for name, door in died.items():
-        check_after(house, check, name, door)
-    hold(house, but=["renewal_missed"])  # some of them wait for days without their nights
-
-
-def check_after(house: House, check: Check, name: str, door: str) -> None:
-    """The check, which names the door when it fails."""
-    try:
-        check(house, name)
-    except AssertionError as error:
-        raise AssertionError(f"after a death at {door}: {error}") from error
 
 
 def taken_from(house: House, name: str) -> list[int]:
@@ -164,20 +111,6 @@ def raised(house: House, name: str) -> None:
     assert credit_of(house, name) == 0
 
 
-def lowering(house: House, name: str) -> Callable[[], object]:
-    """From 3 agents to one, which costs nothing."""
-    customer(house, external_id=name, ends_on=house.clock.today() + timedelta(days=10))
-    return ordering(house, name, quoted(house, name, wish(agents=1), request_id="quote-1")["quote"])
-
-
-def lowered(house: House, name: str) -> None:
-    """Lowered with its credit, or neither; the provider was never asked."""
-    done = orders_of(house, name) == ["succeeded"]
-    assert taken_from(house, name) == []
-    assert entitled(house, name)["agents"] == (1 if done else 3)
-    assert (credit_of(house, name) > 0) is done
-
-
 def replacing(house: House, name: str) -> Callable[[], object]:
     """An order in place of a declined renewal (R12d)."""
     of = customer(house, "insufficient_funds", "ok", external_id=name)
@@ -190,54 +123,6 @@ def replaced(house: House, name: str) -> None:
     done = orders_of(house, name) == ["succeeded"]
     assert taken_from(house, name) == ([1900] if done else [])
     assert entitled(house, name)["status"] == ("active" if done else "past_due")
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    ("scene", "check", "again"),
-    [
-        (buying, bought, False),
-        (buying, bought, True),
-        (raising, raised, False),
-        (lowering, lowered, True),
-        (replacing, replaced, False),
-        (replacing, replaced, True),
-    ],
-)
-def test_an_order_survives_a_death_at_every_door(house: House, scene: Scene, check: Check, *, again: bool) -> None:
-    if not again:
-        die_everywhere(house, scene, check, alone=False)
-        return
-
-    def done(house: House, name: str) -> None:
-        assert orders_of(house, name)[-1] == "succeeded"
-        check(house, name)
-
-    die_everywhere(house, scene, done, again=True, alone=False)
-
-
-def erasing(house: House, name: str) -> Callable[[], object]:
-    """Support erases an account that bought once, always by the same request."""
-    newcomer(house, name)
-    buy(house, name, STANDARD)
-    to_free(house.runtime, caller(name, Role.SUPPORT), request_id="free-1", reason="asked")
-    return lambda: erase(house.runtime, caller(name, Role.SUPPORT), request_id="erase-1", reason="asked")
-
-
-def erased(house: House, name: str) -> None:
-    """Nothing personal is left, here or there; the invoice stands."""
-    (row,) = house.fetch(
-        """SELECT a.erased_at IS NOT NULL AS erased, a.provider_customer, b.company, b.email,
-                  (SELECT count(*) FROM invoices i WHERE i.account_id = a.id) AS invoices
-           FROM accounts a JOIN billing_details b ON b.account_id = a.id WHERE a.external_id = :name""",
-        name=name,
-    )
-    assert row == {"erased": True, "provider_customer": None, "company": "", "email": "", "invoices": 1}
-    assert house.runtime.payments.delete_customer(f"cus_{name}"), "it is deleted there, and still told of"
-
-
-def test_an_erasure_survives_a_death_at_every_door(house: House) -> None:
-    die_everywhere(house, erasing, erased, again=True, alone=False, doors_min=6)
 
 
 def paying_on_page(house: House, name: str) -> Callable[[], object]:
@@ -291,16 +176,6 @@ def returned(house: House, name: str) -> None:
     back = [each for each in house.emulator.journal_refunds() if each["amount"] == late and each["charge"]]
     assert (renewal, entitled(house, name)["agents"], credit_of(house, name)) == (5700, 3, 0)
     assert len(back) == len([row for row in house.fetch("SELECT * FROM refunds") if row["total_minor"] == late])
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    ("scene", "check"),
-    [(paying_on_page, paid_on_page), (nobody_pays, given_up), (paid_too_late, returned)],
-    ids=["paid_on_page", "unpaid_for_a_day", "paid_too_late"],
-)
-def test_what_becomes_of_an_order_survives_a_death_at_every_door(house: House, scene: Scene, check: Check) -> None:
-    die_everywhere(house, scene, check)
 
 
 @pytest.mark.parametrize("kind", ["stall", "drop_after_execution"])
