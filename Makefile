@@ -4,6 +4,7 @@
 PYTHON ?= python3
 JOBS ?= 2
 ARGS ?=
+ADVISORIES ?=
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -20,13 +21,13 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 # Prerequisites are made from left to right: dev.txt holds all of runtime.txt, the project needs its build tool.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo run test storm crash check fmt lock bench pictures clean
+.PHONY: help setup demo run test storm crash rolling check fmt advisories lock bench pictures clean
 
 DEMO_PARTS := $(VENV)/.runtime $(VENV)/.servers $(VENV)/.project
 TEST_PARTS := $(VENV)/.dev $(VENV)/.servers $(VENV)/.project
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
 
 setup: $(TEST_PARTS) ## create .venv with everything that tests and development need
 
@@ -44,6 +45,8 @@ storm: $(TEST_PARTS) ## run the long storms: days of 1,000 renewals with kills, 
 
 crash: $(TEST_PARTS) ## die at every commit and outgoing call of every job and act, and audit what is left
 	@$(RUN) -m tests.crash $(ARGS)
+rolling: $(TEST_PARTS) ## let the release before and this one work side by side while the schema moves on (needs the history)
+	@$(RUN) -m pytest -m rolling -s -p no:randomly tests $(ARGS)
 
 check: $(TEST_PARTS) ## check format, lint, types, import contracts and house rules
 	$(RUN) -m ruff format --check .
@@ -55,6 +58,9 @@ check: $(TEST_PARTS) ## check format, lint, types, import contracts and house ru
 fmt: $(TEST_PARTS) ## format the code and repair what the linter can
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
+
+advisories: $(TEST_PARTS) ## hold the locked dependencies against ADVISORIES=FOLDER of OSV files, without the network
+	@$(RUN) requirements/advisories.py "$(ADVISORIES)"
 
 lock: ## pin the dependencies again, with hashes (needs uv)
 	requirements/lock.sh

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from worker.sandbox.processes import spawn
+from worker.sandbox.processes import CHECKOUT, spawn
 
 KILL_S = 15.0
 SCHEDULER = (sys.executable, "-m", "scheduler")
@@ -60,9 +60,11 @@ class Started:
 
 
 @contextmanager
-def started(command: tuple[str, ...], *, settings: dict[str, str], log: Path) -> Iterator[Started]:
-    """Run a command until the block ends."""
-    process = spawn(command, environment=settings, log=log)
+def started(
+    command: tuple[str, ...], *, settings: dict[str, str], log: Path, folder: Path = CHECKOUT
+) -> Iterator[Started]:
+    """Run a command until the block ends, with the code of a folder."""
+    process = spawn(command, environment=settings, log=log, folder=folder)
     try:
         yield Started(process, log)
     finally:

@@ -21,19 +21,22 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def spawn(command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> "subprocess.Popen[bytes]":
+def spawn(
+    command: Sequence[str], *, environment: Mapping[str, str], log: Path, folder: Path = CHECKOUT
+) -> "subprocess.Popen[bytes]":
     """Start a program in a session of its own, so that Ctrl-C reaches only us; call it from the main thread.
 
     Args:
         command: program and arguments.
         environment: all that it sees of one.
         log: where its output goes, appended.
+        folder: where it works, which is the checkout whose code it runs.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as said:
         return subprocess.Popen(
             command,
-            cwd=CHECKOUT,
+            cwd=folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=said,
