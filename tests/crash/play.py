@@ -4,6 +4,7 @@ The process that plays has everything imported and warm, no thread and no connec
 milliseconds. What a copy needs from its parent it inherits; what it has to tell it writes into a pipe.
 """
 
+import gc
 import json
 import logging
 import os
@@ -179,6 +180,8 @@ class Player:
         self.clear()
         left = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
         assert left == [], f"threads would be lost in copies: {left}"
+        gc.collect()
+        gc.freeze()  # what the collector does not touch stays shared with the copies
 
     def clear(self) -> None:
         """An empty store and a forgetful provider."""
