@@ -4,6 +4,7 @@ The process that plays has everything imported and warm, no thread and no connec
 milliseconds. What a copy needs from its parent it inherits; what it has to tell it writes into a pipe.
 """
 
+import gc
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,8 @@ DIED = 86
 LIMIT_S = 120
 """No process of a case may take longer; the kernel ends it."""
 ALL_ALONE_S = 30.0
+IMPORTED_LATE = ("facturx", "pikepdf")
+"""What the product imports when it first prints; each copy would do so again."""
 PATIENCE_S = 20.0
 """How long a call to the provider may take: no scene has answers that come too late."""
 TWICE_AFTER = frozenset({"after:call:smtp.send", "before:commit:mail.record"})
@@ -132,6 +136,8 @@ class Player:
         """Warm up: import, connect once, charge once; then let go of everything again."""
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
         jobs.load()
+        for late in IMPORTED_LATE:
+            import_module(late)
         self._place, self._folder = place, folder
         self._numbers = iter(range(1, 1_000_000))
         folder.mkdir(parents=True, exist_ok=True)
@@ -179,6 +185,8 @@ class Player:
         self.clear()
         left = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
         assert left == [], f"threads would be lost in copies: {left}"
+        gc.collect()
+        gc.freeze()  # what the collector does not touch stays shared with the copies
 
     def clear(self) -> None:
         """An empty store and a forgetful provider."""
