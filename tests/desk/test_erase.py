@@ -263,6 +263,20 @@ KEPT_BECAUSE = {
         ("quotes", "offer"),
     },
     "colleagues": {("runs", "requested_by")},
+    "what VIES said, the evidence of decisions on VAT, as long as the documents": {
+        ("vat_numbers", "number"),
+        ("vat_checks", "number"),
+        ("vat_checks", "reason"),
+        ("vat_checks", "code"),
+        ("vat_checks", "consultation"),
+        ("vat_checks", "told_on_their_clock"),
+        ("vat_checks", "body"),
+        ("vat_checks", "body_sha256"),
+    },
+    "published by a bank": {
+        ("exchange_rates", "source"),
+        ("exchange_rates", "rate"),
+    },
     "issued documents, ten years": {
         ("invoices", "series"),
         ("invoices", "number"),

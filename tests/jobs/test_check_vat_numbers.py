@@ -92,7 +92,7 @@ def test_R19_a_plain_no_is_told_to_the_customer_once(registered: House, register
     registered.wait(days=40)
     registered.run(JOB)
     assert asked(register) == [NUMBER], "until somebody asks for it"
-    assert registered.mails() == [("vat_number_not_confirmed", f"vat_number:{NUMBER}")]
+    assert [kind for kind, _ in registered.mails()] == ["vat_number_not_confirmed"]
     assert NUMBER in registered.sink.mails[0]["Subject"]
 
 
@@ -183,7 +183,7 @@ def test_a_death_at_any_door_loses_no_answer_for_long(registered: House, registe
         assert stands(registered) == [(NUMBER, "invalid", 0)]
         [row] = registered.fetch("SELECT id FROM vat_numbers")
         update(registered.engine, "vat_numbers", row["id"], ask_at=registered.clock.now())
-    assert registered.mails() == [("vat_number_not_confirmed", f"vat_number:{NUMBER}")]
+    assert [kind for kind, _ in registered.mails()] == ["vat_number_not_confirmed"]
 
 
 def test_R19_a_new_number_is_asked_about_at_once_and_the_same_again_asks_again(

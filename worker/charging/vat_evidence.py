@@ -66,7 +66,7 @@ def _mail(runtime: Runtime, row: Row[Any]) -> NewMail:
     return NewMail(
         account_id=row.account_id,
         kind="vat_number_not_confirmed",
-        subject_key=f"vat_number:{row.number}",
+        subject_key=f"vat_number:{row.id}",
         data={
             "company": row.company,
             "vat_number": row.number,
