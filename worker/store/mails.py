@@ -31,9 +31,11 @@ class NewMail:
 _INSERT = text("""
     INSERT INTO mails (account_id, kind, subject_key, subscription_id, invoice_id, data, useless_on)
     SELECT v.account_id, v.kind, v.subject_key, v.subscription_id, v.invoice_id, v.data, v.useless_on
-    FROM jsonb_to_recordset(:rows) AS v (account_id bigint, kind text, subject_key text, subscription_id bigint,
-                                         invoice_id bigint, data jsonb, useless_on date)
+    FROM ROWS FROM (jsonb_to_recordset(:rows) AS (account_id bigint, kind text, subject_key text,
+                        subscription_id bigint, invoice_id bigint, data jsonb, useless_on date)
+         ) WITH ORDINALITY AS v (account_id, kind, subject_key, subscription_id, invoice_id, data, useless_on, place)
     WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = v.account_id AND a.erased_at IS NOT NULL)
+    ORDER BY v.place
     ON CONFLICT (account_id, kind, subject_key) DO NOTHING
     RETURNING id
 """).bindparams(bindparam("rows", type_=JSONB))
