@@ -163,15 +163,3 @@ def checks_of(connection: Connection, external_id: str) -> Sequence[Row[Any]]:
 def numbers_of(connection: Connection, external_id: str) -> Sequence[Row[Any]]:
     """The numbers of an account that VIES is or was asked about, oldest first."""
     return connection.execute(_NUMBERS, {"account": external_id}).all()
-
-
-_REFUSED = text("""
-    SELECT max(told_at) AS told_at FROM vat_checks WHERE reason = 'requester'
-      AND id > coalesce((SELECT max(id) FROM vat_checks WHERE outcome <> 'unknown'), 0)
-""")
-
-
-def requester_refused_at(connection: Connection) -> datetime | None:
-    """When VIES last refused our own number; None if it has answered since."""
-    found: datetime | None = connection.execute(_REFUSED).scalar_one()
-    return found
