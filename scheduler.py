@@ -10,10 +10,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from types import FrameType
 
 import structlog
-from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,6 +27,7 @@ from worker.runtime import Runtime, open_runtime
 
 SWEEP_S = 0.5
 EXPIRE_S = 2
+ENDING = {signal.SIGTERM, signal.SIGINT}
 
 log = structlog.get_logger("scheduler")
 
@@ -78,13 +78,13 @@ def guarded(name: str, tick: Callable[[], None]) -> Callable[[], None]:
     return run
 
 
-def build(runtime: Runtime) -> BlockingScheduler:
+def build(runtime: Runtime) -> BackgroundScheduler:
     """The scheduler with its three ticks. A tick that was missed is made up once, however late.
 
     The timetable is looked at once more at the start.
     """
     ticks = Ticks(runtime, [job.spec(runtime) for job in jobs.load().values()])
-    scheduler = BlockingScheduler(
+    scheduler = BackgroundScheduler(
         timezone=runtime.clock.zone,
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
@@ -98,6 +98,9 @@ def build(runtime: Runtime) -> BlockingScheduler:
 
 def main() -> int:
     """Run until a signal. Returns the process's exit code."""
+    # Signals are waited for, not handled: a handler runs in the middle of anything, also of the scheduler's own locks,
+    # and would wait for them for ever. Threads inherit the mask, so it comes first.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         settings = load_settings()
         telemetry.configure_logging(level=settings.log_level, style=settings.log_format)
@@ -106,18 +109,6 @@ def main() -> int:
         print(f"scheduler: {error}", file=sys.stderr)  # noqa: T201 - the one line for whoever started it
         return 1
     scheduler = build(runtime)
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        del signum, frame
-        # what follows a second signal, or one before the start, would be a traceback
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if not scheduler.running:
-            sys.exit(0)
-        scheduler.shutdown(wait=False)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
     keeper = LeaseKeeper(
         runtime.engine,
         lease_s=runtime.limits.lease_s,
@@ -125,8 +116,10 @@ def main() -> int:
         kind="scheduler",
     )
     keeper.start(pid=os.getpid())
-    log.info("scheduler_started", jobs=sorted(jobs.load()))
     scheduler.start()
+    log.info("scheduler_started", jobs=sorted(jobs.load()))
+    signal.sigwait(ENDING)
+    scheduler.shutdown(wait=True)
     keeper.stop()
     log.info("scheduler_stopped")
     return 0
