@@ -41,6 +41,7 @@ _QUERIES = {
     "refund": "SELECT a.external_id, r.kind, r.total_minor FROM refunds r JOIN accounts a ON a.id = r.account_id",
     "payout": "SELECT p.currency, p.amount_minor, p.state, p.parked_reason FROM payouts p",
     "reversal": "SELECT r.gross_minor, r.refund_id IS NULL FROM reversals r",
+    "correction": "SELECT k.gross_minor, k.to_credit_minor, k.to_refund_minor FROM corrections k",
     "dispute": "SELECT d.status, d.amount_minor, d.released_at IS NULL FROM disputes d",
     "notice": """
         SELECT a.external_id, n.kind, n.withdrawn_at IS NULL FROM notices n

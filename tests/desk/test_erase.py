@@ -280,6 +280,7 @@ KEPT_BECAUSE = {
     "issued documents, ten years": {
         ("invoices", "series"),
         ("invoices", "number"),
+        ("corrections", "frozen"),
         ("invoices", "snapshot"),
         ("invoices", "snapshot_sha256"),
         ("invoice_documents", "pdf"),

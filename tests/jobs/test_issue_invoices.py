@@ -216,5 +216,5 @@ def test_R18_the_store_itself_refuses_a_second_invoice_of_a_charge(house: House)
     house.run(JOB)
     (row,) = house.fetch(INVOICES)
     again = {k: v for k, v in row.items() if k not in {"id", "created_at"}} | {"sequence": 9, "number": "x"}
-    with pytest.raises(DBAPIError, match="invoices_charge_key"):
+    with pytest.raises(DBAPIError, match="invoices_first_key"):
         insert(house.engine, "invoices", **again)

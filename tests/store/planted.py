@@ -71,6 +71,11 @@ _DOCUMENT = """
     INSERT INTO invoices (account_id, charge_id, kind, series, year, sequence, number, issued_on, paid_on, currency,
                           net_minor, vat_minor, gross_minor, snapshot, snapshot_sha256, reversal_id, created_at)
 """
+_CORRECTION = """
+    INSERT INTO corrections (account_id, charge_id, currency, net_minor, vat_minor, gross_minor, to_credit_minor,
+                             to_refund_minor, frozen, corrected_on, made_at)
+    VALUES (:account, :charge, 'EUR', 100, 0, 100, 0, 0, '{}', :today, :now)
+"""
 _PLANTED_CHARGE = "(SELECT id FROM charges WHERE provider_intent = 'pi_planted')"
 _CREDIT = (
     "INSERT INTO credit_entries (account_id, currency, amount_minor, kind) VALUES (:account_b, 'EUR', {sum}, 'import')"
@@ -161,6 +166,7 @@ PLANTED: Mapping[str, list[str]] = {
     ],
     "paid_out_too_much": [_refund(9999), _payout(9999)],
     "returned_order_pays_back": _order("succeeded", also=", paid_at, returned_at", values=", :now, :now"),
+    "correction_whole": [_CORRECTION],
     "payouts_of_refund": [_refund(5)],
     "invoice_of_paid": _order("succeeded", also=", paid_at", values=", :now"),
     "invoice_of_unpaid": [
@@ -179,6 +185,22 @@ PLANTED: Mapping[str, list[str]] = {
         {_DOCUMENT} SELECT :account, :charge, 'credit_note', 'credit_note', 2026, 1, 'D1', :today, :today, 'EUR',
         9999, 0, 9999, '{{}}', '', max(id), {_NOT_PRINTED_YET} FROM reversals
         """,  # noqa: S608 - as above
+    ],
+    "one_in_force": [
+        _CORRECTION,
+        """
+        INSERT INTO reversals (account_id, subscription_id, charge_id, correction_id, currency, net_minor, vat_minor,
+                               gross_minor, frozen, reversed_on, made_at)
+        SELECT account_id, :subscription, charge_id, id, 'EUR', 100, 0, 100, '{}', :today, :now FROM corrections
+        """,
+        f"""
+        INSERT INTO invoices (account_id, charge_id, correction_id, kind, series, year, sequence, number, issued_on,
+                              paid_on, currency, net_minor, vat_minor, gross_minor, snapshot, snapshot_sha256,
+                              created_at)
+        SELECT account_id, charge_id, id, 'invoice', 'invoice', 2026, 2, '2', :today, :today, 'EUR', 100, 0, 100,
+               '{{}}', '', {_NOT_PRINTED_YET} FROM corrections
+        """,
+        "UPDATE number_series SET next_sequence = 3 WHERE series = 'invoice'",
     ],
     "numbers_without_gaps": ["INSERT INTO number_series (series, year, next_sequence) VALUES ('invoice', 2026, 3)"],
     "pages_of_documents": [

@@ -74,6 +74,8 @@ def test_two_upgrades_at_once_migrate_once(fresh: str, fresh_engine: Engine) -> 
     """Both processes are held at the lock until the other has come, then let go."""
     command = [sys.executable, "-c", f"from worker.store import migrations; migrations.upgrade({fresh!r})"]
     with fresh_engine.connect() as gate, ExitStack() as ended:
+        # as the migration holds it: CREATE INDEX CONCURRENTLY would wait for a transaction that is left open here
+        gate.execution_options(isolation_level="AUTOCOMMIT")
         gate.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
         upgrading = [subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE) for _ in range(2)]
         for process in upgrading:

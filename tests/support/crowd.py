@@ -19,6 +19,7 @@ from tests.support.shopping import buy, caller, intent_of, newcomer, ordered, qu
 from tests.support.stories import customer, minute
 from worker.billing.states import Payer
 from worker.desk.billing_details import change_billing_details
+from worker.desk.correct_invoice import correct_invoice
 from worker.desk.disputes import release_dispute
 from worker.desk.erase import erase
 from worker.desk.extend_term import extend_term
@@ -106,6 +107,9 @@ _ACTS: Mapping[str, Callable[[House, str, str, str], Done]] = {
     ),
     "refund": lambda house, name, request, _: refund(house.runtime, caller(name), request_id=request),
     "to_free": lambda house, name, request, _: to_free(house.runtime, eva(name), request_id=request, reason="asked"),
+    "invoice_correct": lambda house, name, request, made: correct_invoice(
+        house.runtime, eva(name), number=made, request_id=request, reason="another name"
+    ),
     "erase": lambda house, name, request, _: erase(house.runtime, eva(name), request_id=request, reason="asked"),
     "schedule_monthly": lambda house, name, request, _: schedule_monthly(
         house.runtime, eva(name), request_id=request, reason="asked"
@@ -128,6 +132,8 @@ def prepared(house: House, what: str) -> str:
     """The account that the act is about, bearing the act's name; returns the quote, order or method it needs."""
     if what == "open_account":
         return ""
+    if what == "invoice_correct":
+        return invoice_of_another_name(house, what)
     if what == "dispute_release":
         return dispute_won(house, what)
     if what in {"quote", "order", "order_on_page", "cancel_order", "refund", "erase"}:
@@ -150,6 +156,15 @@ def prepared(house: House, what: str) -> str:
     if what == "keep_yearly":
         schedule_monthly(house.runtime, caller(what, Role.SUPPORT), request_id="r-0", reason="asked")
     return given(house, of) if what == "method_attach" else second(of)
+
+
+def invoice_of_another_name(house: House, name: str) -> str:
+    """A purchase was invoiced to a name that is corrected since; returns the invoice's number."""
+    newcomer(house, name)
+    buy(house, name, STANDARD)
+    change_billing_details(house.runtime, caller(name), DETAILS, request_id="d-1")
+    house.drain()
+    return str(house.fetch("SELECT number FROM invoices ORDER BY id DESC LIMIT 1")[0]["number"])
 
 
 def dispute_won(house: House, name: str) -> str:

@@ -22,6 +22,7 @@ from worker.billing.catalogue import Line, LineKind
 from worker.billing.holdings import Holdings
 from worker.billing.money import split
 from worker.billing.quote import PricedCharge, price_lines, taxed
+from worker.billing.reversal import Invoiced
 from worker.billing.vat import VatDecision
 from worker.errors import RuleError
 
@@ -41,6 +42,7 @@ class Standing:
     following: the term that a renewal at the present interval would buy.
     vat: the decision that was frozen with the charge that sold the holdings, for the credit note (R15b).
     goodwill_minor: the discount that this charge had for the whole term, as its prices are: it has an unused part too.
+    sold: the invoice of that charge, of which no more is given back than is left; None when it is not ours.
 
     Raises:
         RuleError: on building one whose terms overlap or stand in the wrong order.
@@ -51,6 +53,7 @@ class Standing:
     following: Term
     vat: VatDecision
     goodwill_minor: int = 0
+    sold: Invoiced | None = None
 
     def __post_init__(self) -> None:
         if self.following.starts_on < self.term.ends_on:
@@ -207,7 +210,17 @@ def _unused(standing: Standing, *, days_left: int) -> Unused:
     if given:
         lines = (*lines, Line(LineKind.GOODWILL, 1, -given, -given))
     lines, net_minor, vat_minor = taxed(lines, vat=standing.vat)
-    return Unused(lines, net_minor, vat_minor, net_minor + vat_minor)
+    return _at_most_left(Unused(lines, net_minor, vat_minor, net_minor + vat_minor), standing.sold)
+
+
+def _at_most_left(unused: Unused, sold: Invoiced | None) -> Unused:
+    """The unused part, or all that is left of its invoice: some of it may have gone back before, or been corrected."""
+    if sold is None or unused.gross_minor <= sold.left_minor:
+        return unused
+    if sold.left_minor == 0:
+        return Unused(lines=(), net_minor=0, vat_minor=0, gross_minor=0)
+    left = sold.take_back(sold.left_minor)
+    return Unused(left.lines, left.net_minor, left.vat_minor, left.gross_minor)
 
 
 def _sell(

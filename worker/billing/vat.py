@@ -152,6 +152,7 @@ def decide(
     tax_on: date,
     rates: Rates,
     vies_valid_days: int = VIES_VALID_DAYS,
+    proven_on: date | None = None,
 ) -> VatDecision:
     """Decide the VAT of a sale of an electronically supplied service whose tax point is `tax_on` (R20).
 
@@ -165,6 +166,7 @@ def decide(
         tax_on: the day whose rates hold and from which the age of the evidence is counted.
         rates: the table.
         vies_valid_days: how old a confirmation may be (R19b).
+        proven_on: the day from which the age of the evidence is counted instead, when a sale is corrected later (R16).
 
     Raises:
         RuleError: the sale is refused: no such country, no rate for it on that day, a postcode that does not tell
@@ -185,7 +187,7 @@ def decide(
         return _at_home(place, tax_on=tax_on, rates=rates)
     if place.state is None or place.rates_of is None:
         return VatDecision(Treatment.OUTSIDE, Fraction(0), "O", ("outside_eu_vat",), (place.why,))
-    doubt = _doubt(buyer, evidence, state=place.state, tax_on=tax_on, valid_days=vies_valid_days)
+    doubt = _doubt(buyer, evidence, state=place.state, tax_on=proven_on or tax_on, valid_days=vies_valid_days)
     if doubt is None:
         assert evidence is not None, "without evidence there is a doubt"
         proof = evidence.consultation or "that has no consultation number"

@@ -44,6 +44,15 @@ def exchange_of_invoice(runtime: Runtime, row: Row[Any], rate: ExchangeRate | No
     return _block(runtime.home_currency, rate, sums)
 
 
+def exchange_of_correction(row: Row[Any]) -> dict[str, object] | None:
+    """The block of an invoice in place of a wrong one, at that one's rate; the tax date is the same (R16)."""
+    told: Mapping[str, Any] | None = row.corrected.get("exchange")
+    if told is None:
+        return None
+    rate = _rate_told(told, row.currency)
+    return _block(told["currency"], rate, home_sums(net_minor=row.net_minor, vat_minor=row.vat_minor, rate=rate))
+
+
 def exchange_of_credit_note(row: Row[Any], *, before: Credited) -> dict[str, object] | None:
     """The block of a credit note's snapshot: at the rate of the invoice that it corrects; None if that has none.
 
@@ -54,13 +63,7 @@ def exchange_of_credit_note(row: Row[Any], *, before: Credited) -> dict[str, obj
     told: Mapping[str, Any] | None = row.corrected.get("exchange")
     if told is None:
         return None
-    rate = ExchangeRate(
-        source=told["source"],
-        published_on=date.fromisoformat(told["published_on"]),
-        currency=row.corrected["currency"],
-        per=told["per"],
-        rate=told["rate"],
-    )
+    rate = _rate_told(told, row.corrected["currency"])
     sums = credited_home_sums(
         net_minor=row.net_minor,
         vat_minor=row.vat_minor,
@@ -69,6 +72,17 @@ def exchange_of_credit_note(row: Row[Any], *, before: Credited) -> dict[str, obj
         rate=rate,
     )
     return _block(told["currency"], rate, sums)
+
+
+def _rate_told(told: Mapping[str, Any], currency: str) -> ExchangeRate:
+    """The rate that a document tells."""
+    return ExchangeRate(
+        source=told["source"],
+        published_on=date.fromisoformat(told["published_on"]),
+        currency=currency,
+        per=told["per"],
+        rate=told["rate"],
+    )
 
 
 def _block(home_currency: str, rate: ExchangeRate, sums: HomeSums) -> dict[str, object]:

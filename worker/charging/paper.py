@@ -27,9 +27,10 @@ def invoice_snapshot(
 
     `exchange` is what `charging.exchanging` says of it.
     """
-    frozen = row.frozen
+    frozen, corrected = row.frozen, row.corrected
     by_credit = row.amount_minor == 0
     part = {} if row.buys_term else _part(row.starts_on, row.ends_on, days_whole=frozen.get("days_whole"))
+    seller = _seller(runtime) if corrected is None else {**_seller(runtime), **_standing(corrected["seller"])}
     return {
         "version": VERSION,
         "kind": "invoice",
@@ -38,11 +39,15 @@ def invoice_snapshot(
         "issued_on": today.isoformat(),
         "paid_on": row.paid_on.isoformat(),
         "currency": row.currency,
-        "seller": _seller(runtime),
+        "seller": seller,
         "buyer": _buyer(row, country=frozen["country"], vat_number=frozen["vat_number"]),
         "subscription": _subscription(row, frozen),
         "period": {"starts_on": row.starts_on.isoformat(), "ends_on": row.ends_on.isoformat()},
-        "lines": [_line(line, frozen["conversation_block"], part) for line in frozen["lines"]],
+        # a corrected line counts so many days of its price only if it is as it was sold
+        "lines": [
+            _line(line, frozen["conversation_block"], part if line in row.sold["lines"] else {})
+            for line in frozen["lines"]
+        ],
         "totals": {
             "net_minor": row.net_minor,
             "vat_minor": row.vat_minor,
@@ -64,10 +69,11 @@ def credit_note_snapshot(
     """The snapshot of a credit note for a reversal as `store.credit_notes.to_credit` reads it (R15b).
 
     What a change gives back becomes account credit, whole; a refund goes back the way that it was paid, as far as it
-    was decided so.
+    was decided so; a correction pays the invoice in its place, and only the difference goes back (R16).
     """
     frozen, corrected = row.frozen, row.corrected
     refunded_minor = _refunded(row)
+    to_invoice_minor = frozen.get("to_invoice_minor", 0)
     starts_on, ends_on = _days_given_back(row)
     return {
         "version": VERSION,
@@ -78,9 +84,9 @@ def credit_note_snapshot(
         "corrected_on": row.reversed_on.isoformat(),
         "currency": row.currency,
         "corrects": {"number": row.corrected_number, "issued_on": row.corrected_issued_on.isoformat()},
-        "reason": "change" if row.refund_id is None else "refund",
-        "seller": _seller(runtime),
-        "buyer": _buyer(row, country=corrected["buyer"]["country"], vat_number=corrected["buyer"]["vat_number"]),
+        "reason": "correction" if row.correction_id else "refund" if row.refund_id else "change",
+        "seller": {**_seller(runtime), **_standing(corrected["seller"])},
+        "buyer": _buyer_of_correction(row),
         "subscription": _subscription(row, frozen),
         "period": {"starts_on": starts_on.isoformat(), "ends_on": ends_on.isoformat()},
         "lines": _lines_given_back(row, starts_on, ends_on),
@@ -88,25 +94,41 @@ def credit_note_snapshot(
             "net_minor": row.net_minor,
             "vat_minor": row.vat_minor,
             "gross_minor": row.gross_minor,
-            "to_credit_minor": row.gross_minor - refunded_minor,
+            "to_credit_minor": row.gross_minor - refunded_minor - to_invoice_minor,
             "to_refund_minor": refunded_minor,
-            "to_invoice_minor": 0,
+            "to_invoice_minor": to_invoice_minor,
         },
         "vat": corrected["vat"],
         "exchange": None if exchange is None else dict(exchange),
         "payment": _method(row) if refunded_minor else {"method": "credit", "brand": None, "last4": None},
-        "replaced_by": None,
+        "replaced_by": {"number": row.replaced_by, "issued_on": row.replaced_on.isoformat()}
+        if row.correction_id
+        else None,
         "note": None,
     }
+
+
+def _buyer_of_correction(row: Row[Any]) -> dict[str, object]:
+    """The buyer of a credit note: as today, but for tax data; that of a correction names whom the invoice named."""
+    wrong: Mapping[str, Any] = row.corrected["buyer"]
+    if row.correction_id:
+        return {**wrong, "email": row.email}
+    return _buyer(row, country=wrong["country"], vat_number=wrong["vat_number"])
+
+
+def _standing(seller: Mapping[str, Any]) -> dict[str, object]:
+    """What the seller was to the tax office when he sold; later papers on that sale say the same."""
+    return {"vat": seller["vat"], "vat_number": seller.get("vat_number")}
 
 
 def _refunded(row: Row[Any]) -> int:
     """What of it goes back to where it came from, in minor units.
 
-    A refund decides that for all its charges together, since what one of them paid may have been another one's unused
+    A refund decides that for all its charges together and a correction for its own, since what one of them paid may
+    have been another one's unused
     part; without such a decision it is what the provider pays out for this very charge.
     """
-    if row.refund_id is None:
+    if row.refund_id is None and row.correction_id is None:
         return 0
     decided: int | None = row.frozen.get("to_refund_minor")
     return min(row.gross_minor, row.paid_out_minor) if decided is None else decided

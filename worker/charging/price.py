@@ -210,14 +210,14 @@ def frozen(
         "country": row.country,
         "postcode": row.postcode,
         "vat_number": row.vat_number,
-        "vat_evidence": _frozen_evidence(row),
+        "vat_evidence": frozen_evidence(row),
         "package": holdings.package.value,
         "interval": holdings.interval.value,
         "conversation_block": holdings.conversation_block,
     }
 
 
-def _frozen_evidence(row: Row[Any]) -> dict[str, object] | None:
+def frozen_evidence(row: Row[Any]) -> dict[str, object] | None:
     """Which answer of VIES the decision was made from, so that it can be made again years later (R19b)."""
     if row.vat_check_id is None:
         return None

@@ -17,7 +17,8 @@ from worker.billing.money import Currency
 from worker.billing.quote import PricedCharge
 from worker.billing.states import LIVE, Purpose
 from worker.billing.vat import VatDecision
-from worker.charging.price import decide_vat, frozen_lines, frozen_vat, purse_of, thawed_vat
+from worker.charging.price import decide_vat, frozen_lines, frozen_vat, purse_of
+from worker.charging.sold import invoiced
 from worker.errors import ActRefusedError, PriceMissingError, RuleError
 from worker.runtime import Runtime
 from worker.store.configurations import holdings_of
@@ -211,14 +212,13 @@ def standing_of(runtime: Runtime, row: Row[Any], *, today: date) -> Standing:
         number=row.term_number + 1,
     )
     holdings = holdings_of(row)
-    if row.sold is None:
-        vat = decide_vat(runtime, row, currency=holdings.currency, tax_on=today)
-    else:
-        vat = thawed_vat(row.sold["vat"])
+    sold = None if row.sold is None else invoiced(row.sold)
     return Standing(
         holdings=holdings,
         term=Term(row.paid_number, row.starts_on, row.ends_on),
         following=following,
-        vat=vat,
+        vat=decide_vat(runtime, row, currency=holdings.currency, tax_on=today) if sold is None else sold.vat,
         goodwill_minor=row.sold_goodwill if row.sold_term else 0,
+        # a sum that was carried on is given back as it was sold, and its invoice is another charge's (R7b)
+        sold=None if sold is None or row.sold["carried_out_minor"] else sold,
     )

@@ -12,11 +12,10 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from worker import boundary
-from worker.billing.catalogue import Line, LineKind
 from worker.billing.refund import PaidCharge, last_refund_day, partial_parts, price_refund
-from worker.billing.reversal import Invoiced, Reversed
 from worker.charging.letters import Rung
-from worker.charging.price import frozen_lines, thawed_vat
+from worker.charging.price import frozen_lines
+from worker.charging.sold import COPIED, invoiced
 from worker.desk.disputes import demand_undisputed
 from worker.desk.open_payments import LATER, begin_withdrawing, carry_out_withdrawing
 from worker.desk.renewal import demand_quiet
@@ -28,9 +27,6 @@ from worker.queue.runs import ring
 from worker.runtime import Runtime
 from worker.store import desk, refunds
 from worker.store.mails import NewMail
-
-_COPIED = ("vat", "package", "interval", "conversation_block", "days_whole")
-"""What a reversal keeps of the charge that it takes back, as it was frozen with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +203,7 @@ def _plan_full(connection: Connection, account: int, charges: Sequence[Row[Any]]
         )
     return _Plan(
         paid=list(zip(ids, priced.parts, strict=True)),
-        reversed=[(charge, _invoiced(charge).left_minor) for charge in charges],
+        reversed=[(charge, invoiced(charge._asdict()).left_minor) for charge in charges],
         credit_by_minor=priced.credit_after_minor - priced.credit_before_minor,
     )
 
@@ -222,7 +218,7 @@ def _plan_part(charges: Sequence[Row[Any]], wish: _Wish) -> _Plan:
     The two may fall on different charges: of one whose unused part paid a later change, less is invoiced than paid.
     """
     assert wish.amount_minor is not None, "a refund in part has a sum"
-    left = [_invoiced(charge).left_minor for charge in charges]
+    left = [invoiced(charge._asdict()).left_minor for charge in charges]
     try:
         paid = partial_parts([_paid(charge) for charge in charges], asked_minor=wish.amount_minor)
         sold = partial_parts([PaidCharge(left_minor) for left_minor in left], asked_minor=wish.amount_minor)
@@ -245,23 +241,8 @@ def _paid(charge: Row[Any]) -> PaidCharge:
     return PaidCharge(
         charged_minor=charge.amount_minor,
         credit_used_minor=charge.credit_used_minor,
-        credit_given_minor=charge.unused_minor,
+        credit_given_minor=charge.unused_minor + charge.corrected_minor,
         refunded_minor=charge.paid_out_minor,
-    )
-
-
-def _invoiced(charge: Row[Any]) -> Invoiced:
-    """What the charge's invoice says, and what of it was taken back; a carried sum is invoiced with another (R7b)."""
-    vat = thawed_vat(charge.frozen["vat"])
-    if charge.carried_out_minor:
-        return Invoiced((), 0, 0, vat)
-    earlier = tuple(Reversed(_lines(each["lines"]), each["net_minor"], each["vat_minor"]) for each in charge.reversed)
-    return Invoiced(_lines(charge.frozen["lines"]), charge.net_minor, charge.vat_minor, vat, earlier)
-
-
-def _lines(kept: Sequence[Mapping[str, Any]]) -> tuple[Line, ...]:
-    return tuple(
-        Line(LineKind(line["kind"]), line["quantity"], line["unit_price_minor"], line["net_minor"]) for line in kept
     )
 
 
@@ -271,14 +252,15 @@ def _reverse(runtime: Runtime, connection: Connection, number: int, plan: _Plan)
     for charge, gross_minor in plan.reversed:
         if not gross_minor:
             continue
-        step = _invoiced(charge).take_back(gross_minor)
+        step = invoiced(charge._asdict()).take_back(gross_minor)
         refunded_minor = min(gross_minor, to_refund_minor)
         to_refund_minor -= refunded_minor
-        copied = {name: charge.frozen.get(name) for name in _COPIED}
+        copied = {name: charge.frozen.get(name) for name in COPIED}
         refunds.add_reversal(
             connection,
             refund=number,
             charge=charge.id,
+            of_correction=charge.in_force_id,
             net_minor=step.net_minor,
             vat_minor=step.vat_minor,
             frozen={

@@ -1,6 +1,7 @@
 """Invoices and credit notes: numbered without gaps, rendered, and queued to be mailed (R15 to R18).
 
-One invoice for every paid charge, one credit note for every reversal of an invoice of ours. An invoice that needs an
+One invoice for every paid charge, one in place of each that is corrected, one credit note for every reversal of an
+invoice of ours. An invoice that needs an
 exchange rate which is not there waits, and nobody else with it. Numbers are taken in the
 last, shortest transaction, together with the real day, invoices before the credit notes that correct them. Rendering
 follows the commit and may be repeated: the snapshot decides every byte, and the customer's note of a later edition.
@@ -21,6 +22,7 @@ from worker import boundary
 from worker.billing.exchange import Credited, ExchangeRate
 from worker.billing.numbering import Series, format_number
 from worker.charging.exchanging import (
+    exchange_of_correction,
     exchange_of_credit_note,
     exchange_of_invoice,
     needs_rate,
@@ -37,7 +39,7 @@ from worker.job import job
 from worker.queue.items import Lease, fence
 from worker.queue.plans import Plan, Planner, PlanRequest, in_items
 from worker.runtime import Runtime
-from worker.store import charges, credit_notes, exchange_rates, invoices
+from worker.store import charges, corrections, credit_notes, exchange_rates, invoices
 from worker.store.mails import NewMail
 
 log = structlog.get_logger("issue_invoices")
@@ -45,6 +47,9 @@ log = structlog.get_logger("issue_invoices")
 TEMPLATE_VERSION = 2
 RENDER_BATCH = 10
 """Documents per transaction: a worker that dies renders few of them again."""
+
+_UNPRINTABLE = (DocumentError, LookupError, TypeError, ValueError)
+"""The last three: what was frozen lacks a part, or holds another one in its place."""
 
 _Fault = tuple[int, str, str]
 """A charge to be parked: id, reason, detail."""
@@ -70,10 +75,15 @@ def planner(runtime: Runtime) -> Planner:
         )
         held = {row.id for row in waiting}
         missing = [charge for charge in invoices.uninvoiced(connection, only=only) if charge not in held]
+        corrected = corrections.unissued(connection, only=only)
         uncredited = credit_notes.uncredited(connection, only=only, invoiced_now=missing)
         unrendered = [] if only else invoices.unrendered(connection)
-        ids = sorted({*missing, *(row.charge_id for row in uncredited), *unrendered})
-        figures = {"invoices": len(missing), "credit_notes": len(uncredited), "documents": len(unrendered)}
+        ids = sorted({*missing, *corrected, *(row.charge_id for row in uncredited), *unrendered})
+        figures = {
+            "invoices": len(missing) + len(corrected),
+            "credit_notes": len(uncredited),
+            "documents": len(unrendered),
+        }
         return Plan(
             in_items(ids, size=request.item_size_max, claims=None, prefix="charges"),
             {**figures, "waiting_for_rate": len(held), "imported": credit_notes.not_ours(connection, only=only)},
@@ -106,6 +116,8 @@ def _issue(runtime: Runtime, lease: Lease) -> tuple[int, int, int]:
         rows = invoices.to_invoice(connection, lease.ids)
         rates = rates_for(runtime, connection, rows)
         sold, faulty, waiting = _printable(runtime, rows, rates, today=today)
+        again, wrong = _printable_again(runtime, corrections.to_issue(connection, lease.ids), today=today)
+        sold, faulty = sold + again, faulty + wrong
         charges.park(connection, faulty, now=runtime.clock.now())
         _write(runtime, connection, Series.INVOICE, sold, today=today)
         # only now: a reversal may have waited for one of these invoices
@@ -131,32 +143,46 @@ def _printable(
             waiting += 1
             continue
         try:
-            exchange = exchange_of_invoice(runtime, row, rate)
-            snapshot = invoice_snapshot(runtime, row, today=today, number="0", exchange=exchange)
-            read_snapshot(snapshot)
-            sound.append((row, snapshot))
-        except (DocumentError, LookupError, TypeError, ValueError) as error:
-            # the last three: what was frozen lacks a part, or holds another one in its place
+            sound.append(_draft(runtime, row, exchange_of_invoice(runtime, row, rate), today=today))
+        except _UNPRINTABLE as error:
             faulty.append((row.id, "cannot_be_invoiced", f"{type(error).__name__}: {error}"))
     return sound, faulty, waiting
+
+
+def _printable_again(runtime: Runtime, rows: Sequence[Row[Any]], *, today: date) -> tuple[list[_Draft], list[_Fault]]:
+    """The same of the invoices in place of wrong ones, whose rates they bear; none waits (R16)."""
+    sound: list[_Draft] = []
+    faulty: list[_Fault] = []
+    for row in rows:
+        try:
+            sound.append(_draft(runtime, row, exchange_of_correction(row), today=today))
+        except _UNPRINTABLE as error:
+            faulty.append((row.id, "cannot_be_invoiced", f"{type(error).__name__}: {error}"))
+    return sound, faulty
+
+
+def _draft(runtime: Runtime, row: Row[Any], exchange: Mapping[str, object] | None, *, today: date) -> _Draft:
+    snapshot = invoice_snapshot(runtime, row, today=today, number="0", exchange=exchange)
+    read_snapshot(snapshot)
+    return row, snapshot
 
 
 def _creditable(runtime: Runtime, rows: Sequence[Row[Any]], *, today: date) -> tuple[list[_Draft], list[_Fault]]:
     """The same of credit notes, which all together never give back more than their invoice says (R15b)."""
     sound: list[_Draft] = []
     faulty: list[_Fault] = []
-    credited_now: defaultdict[int, Credited] = defaultdict(Credited)
+    credited_now: defaultdict[str, Credited] = defaultdict(Credited)
     for row in rows:
-        now = credited_now[row.charge_id]
+        now = credited_now[row.corrected_number]
         before = Credited(row.credited_net_minor + now.net_minor, row.credited_vat_minor + now.vat_minor)
         try:
             exchange = exchange_of_credit_note(row, before=before)
             snapshot = credit_note_snapshot(runtime, row, today=today, number="0", exchange=exchange)
             read_snapshot(snapshot)
             _demand_left(row, now.net_minor + now.vat_minor)
-            credited_now[row.charge_id] = Credited(now.net_minor + row.net_minor, now.vat_minor + row.vat_minor)
+            credited_now[row.corrected_number] = Credited(now.net_minor + row.net_minor, now.vat_minor + row.vat_minor)
             sound.append((row, snapshot))
-        except (DocumentError, LookupError, RuleError, TypeError, ValueError) as error:
+        except (*_UNPRINTABLE, RuleError) as error:
             faulty.append((row.reversed_charge, "cannot_be_credited", f"{type(error).__name__}: {error}"))
     return sound, faulty
 
@@ -184,7 +210,9 @@ def _write(runtime: Runtime, connection: Connection, series: Series, drafts: Seq
         prefix = runtime.invoice_prefix if of_invoices else runtime.credit_note_prefix
         number = format_number(prefix=prefix, year=today.year, sequence=sequence)
         snapshot = {**draft, "number": number}
-        of = {"charge_id": row.id} if of_invoices else {"charge_id": row.charge_id, "reversal_id": row.id}
+        of = {"charge_id": row.id, "correction_id": row.correction_id}
+        if not of_invoices:
+            of = {"charge_id": row.charge_id, "reversal_id": row.id}
         on = {"paid_on": (row.paid_on if of_invoices else row.reversed_on).isoformat()}
         place = {"series": series.value, "year": today.year, "sequence": sequence, "number": number}
         issued.append({**of, **on, **place, **_printed(row, snapshot, today=today)})
@@ -247,6 +275,7 @@ def _mail_of_invoice(row: Row[Any]) -> NewMail:
             "period_starts_on": row.starts_on.isoformat(),
             "period_ends_on": row.ends_on.isoformat(),
             "renewal": row.purpose == "renewal",
+            "replaces": row.replaces,
         },
         subscription_id=row.subscription_id,
         invoice_id=row.id,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from worker.ops import invoice_export, invoice_pages, invoice_resend
+from worker.ops import invoice_correct, invoice_export, invoice_pages, invoice_resend
 from worker.ops.accounts import ExternalId
 from worker.ops.invoice_pages import Edition, Number, document, one_edition, write_pages
 from worker.ops.options import Json
@@ -13,6 +13,7 @@ from worker.ops.options import Json
 app = typer.Typer(help="Issued invoices and credit notes; they never change.", rich_markup_mode=None)
 invoice_pages.register(app)
 invoice_resend.register(app)
+invoice_correct.register(app)
 invoice_export.register(app)
 
 Pdf = Annotated[Path | None, typer.Option("--pdf", help="Write the pages into this new file.", metavar="FILE")]

@@ -66,7 +66,7 @@ _INNER: Sequence[tuple[str, str]] = (
            WHERE c.state = 'succeeded' AND c.gross_minor > 0 AND c.carried_out_minor = 0
              AND c.returned_at IS NULL
              AND (SELECT count(*) FROM invoices i WHERE i.charge_id = c.id AND i.kind = 'invoice'
-                  AND i.gross_minor = c.gross_minor) <> 1""",
+                  AND i.correction_id IS NULL AND i.gross_minor = c.gross_minor) <> 1""",
     ),
     (
         "a reversal of an invoice has not exactly one credit note of its sum",
@@ -95,7 +95,8 @@ _INNER: Sequence[tuple[str, str]] = (
     (
         "more of a charge was reversed than was sold",
         """SELECT count(*) FROM charges c
-           WHERE c.gross_minor < (SELECT sum(r.gross_minor) FROM reversals r WHERE r.charge_id = c.id)""",
+           WHERE c.gross_minor < (SELECT sum(r.gross_minor) FROM reversals r
+                                  WHERE r.charge_id = c.id AND r.of_correction_id IS NULL)""",
     ),
     (
         "a refund is not the sum of its payouts",

@@ -15,9 +15,10 @@ _ISSUED = text("""
     JOIN accounts a ON a.id = i.account_id
     LEFT JOIN charges c ON c.id = i.charge_id
     LEFT JOIN reversals r ON r.id = i.reversal_id
+    LEFT JOIN corrections k ON k.id = r.correction_id
     LEFT JOIN LATERAL (
         SELECT string_agg(o.provider_refund, ' ' ORDER BY o.id) AS refunds FROM payouts o
-        WHERE o.refund_id = r.refund_id AND o.provider_refund IS NOT NULL
+        WHERE o.refund_id = coalesce(r.refund_id, k.refund_id) AND o.provider_refund IS NOT NULL
     ) p ON true
     LEFT JOIN LATERAL (
         SELECT pdf, pdf_sha256 FROM invoice_documents

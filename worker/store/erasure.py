@@ -24,7 +24,9 @@ _OBSTACLES = text("""
                    AND c.carried_out_minor = 0 AND c.returned_at IS NULL
                    AND NOT EXISTS (SELECT 1 FROM invoices i WHERE i.charge_id = c.id AND i.kind = 'invoice'))
            OR EXISTS (SELECT 1 FROM reversals r WHERE r.account_id = :account AND r.charge_id IS NOT NULL
-                      AND NOT EXISTS (SELECT 1 FROM invoices n WHERE n.reversal_id = r.id)) AS paper
+                      AND NOT EXISTS (SELECT 1 FROM invoices n WHERE n.reversal_id = r.id))
+           OR EXISTS (SELECT 1 FROM corrections k WHERE k.account_id = :account
+                      AND NOT EXISTS (SELECT 1 FROM invoices n WHERE n.correction_id = k.id)) AS paper
 """)
 
 

@@ -39,6 +39,7 @@ def lock_issuing(connection: Connection) -> None:
 _TO_INVOICE = text(f"""
     SELECT c.id, c.account_id, c.subscription_id, c.term_number, c.paid_on, c.starts_on, c.ends_on, c.currency,
            c.net_minor, c.vat_minor, c.gross_minor, c.credit_used_minor, c.amount_minor, c.frozen, c.buys_term,
+           cast(NULL AS bigint) AS correction_id, c.frozen AS sold, cast(NULL AS jsonb) AS corrected,
            a.external_id, a.locale, b.company, b.street, b.city, b.postcode, b.country, b.email, b.vat_number,
            m.type AS method_type, m.brand, m.last4,
            (SELECT n.note FROM invoice_notes n WHERE n.account_id = a.id AND n.invoice_id IS NULL
@@ -79,13 +80,13 @@ def take_numbers(connection: Connection, *, series: str, year: int, count: int, 
 
 
 _INSERT = text("""
-    INSERT INTO invoices (account_id, charge_id, reversal_id, kind, series, year, sequence, number, issued_on,
-                          paid_on, currency, net_minor, vat_minor, gross_minor, snapshot, snapshot_sha256)
-    SELECT account_id, charge_id, reversal_id, kind, series, year, sequence, number, issued_on,
+    INSERT INTO invoices (account_id, charge_id, reversal_id, correction_id, kind, series, year, sequence, number,
+                          issued_on, paid_on, currency, net_minor, vat_minor, gross_minor, snapshot, snapshot_sha256)
+    SELECT account_id, charge_id, reversal_id, correction_id, kind, series, year, sequence, number, issued_on,
            paid_on, currency, net_minor, vat_minor, gross_minor, snapshot, snapshot_sha256
     FROM jsonb_to_recordset(:rows) AS v (
-        account_id bigint, charge_id bigint, reversal_id bigint, kind text, series text, year integer,
-        sequence integer, number text, issued_on date, paid_on date, currency text, net_minor bigint,
+        account_id bigint, charge_id bigint, reversal_id bigint, correction_id bigint, kind text, series text,
+        year integer, sequence integer, number text, issued_on date, paid_on date, currency text, net_minor bigint,
         vat_minor bigint, gross_minor bigint, snapshot jsonb, snapshot_sha256 text)
     ORDER BY sequence
     RETURNING id
@@ -130,7 +131,10 @@ _UNRENDERED = text("""
 
 _TO_RENDER = text(f"""
     SELECT i.id, i.kind, i.account_id, i.number, i.currency, i.gross_minor, i.paid_on, i.snapshot, c.subscription_id,
-           c.starts_on, c.ends_on, c.purpose, e.edition, e.note_id, e.note
+           c.starts_on, c.ends_on, c.purpose, e.edition, e.note_id, e.note,
+           (SELECT w.number FROM corrections k JOIN invoices w ON w.charge_id = k.charge_id AND w.kind = 'invoice'
+                AND w.correction_id IS NOT DISTINCT FROM k.of_correction_id
+            WHERE k.id = i.correction_id) AS replaces
     FROM invoices i JOIN charges c ON c.id = i.charge_id LEFT JOIN reversals r ON r.id = i.reversal_id {_EDITIONS}
     WHERE (i.charge_id = ANY(:charges) OR r.charge_id = ANY(:charges) OR r.cause_charge_id = ANY(:charges))
       AND {_LACKS_ITS_PAGES}

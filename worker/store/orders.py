@@ -11,6 +11,7 @@ from sqlalchemy.sql import bindparam
 
 from worker.store.claims import FREE
 from worker.store.configurations import SCHEDULED
+from worker.store.sales import IN_FORCE, SALE
 from worker.store.vat_numbers import EVIDENCE, EVIDENCE_JOIN
 
 _OPEN = "('succeeded', 'failed', 'cancelled')"
@@ -22,7 +23,8 @@ _BASIS = text(f"""
            s.id AS subscription_id, s.status, s.auto_renew, s.paid_until, s.term_number, s.anchor_on, s.anchor_number,
            f.id AS configuration_id, f.package, f.interval, f.conversation_block, f.agent_lots, f.block_lots,
            f.currency AS bought_in, t.number AS paid_number, t.starts_on, t.ends_on,
-           sold.id AS sold_by, sold.frozen AS sold, sold.buys_term AS sold_term, sold.goodwill_minor AS sold_goodwill,
+           sold.id AS sold_by, to_jsonb(sale) AS sold, sold.buys_term AS sold_term,
+           sold.goodwill_minor AS sold_goodwill,
            m.id AS method_id, cast(:currency AS text) AS pay_in, {SCHEDULED}, {EVIDENCE},
            (SELECT coalesce(sum(e.amount_minor), 0)::bigint FROM credit_entries e
             WHERE e.account_id = a.id AND e.currency = :currency AND NOT (e.kind = 'used' AND e.charge_id IN (
@@ -51,6 +53,7 @@ _BASIS = text(f"""
           AND returned_at IS NULL
         ORDER BY paid_at DESC, id DESC LIMIT 1
     ) sold ON true
+    LEFT JOIN LATERAL (SELECT {SALE} FROM charges c {IN_FORCE} WHERE c.id = sold.id) sale ON true
     LEFT JOIN payment_methods m ON m.account_id = a.id AND m.state = 'in_use'
     WHERE a.id = :account
 """)  # noqa: S608 - no value is put into the text
@@ -284,9 +287,11 @@ _GIVE_CREDIT = text("""
     WHERE c.id = :charge AND c.unused_minor > 0 AND v.amount <> 0
 """)
 _REVERSE = text("""
-    INSERT INTO reversals (account_id, subscription_id, charge_id, cause_charge_id, currency, net_minor, vat_minor,
-                           gross_minor, frozen, reversed_on, made_at)
-    SELECT c.account_id, c.subscription_id, (c.frozen -> 'unused' ->> 'sold_by')::bigint, c.id, c.currency,
+    INSERT INTO reversals (account_id, subscription_id, charge_id, of_correction_id, cause_charge_id, currency,
+                           net_minor, vat_minor, gross_minor, frozen, reversed_on, made_at)
+    SELECT c.account_id, c.subscription_id, (c.frozen -> 'unused' ->> 'sold_by')::bigint,
+           (SELECT max(id) FROM corrections WHERE charge_id = (c.frozen -> 'unused' ->> 'sold_by')::bigint),
+           c.id, c.currency,
            (c.frozen -> 'unused' ->> 'net_minor')::bigint, (c.frozen -> 'unused' ->> 'vat_minor')::bigint,
            c.unused_minor, c.frozen -> 'unused', :today, :now
     FROM charges c WHERE c.id = :charge AND c.unused_minor > 0

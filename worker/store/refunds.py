@@ -8,6 +8,8 @@ from sqlalchemy import Connection, Row, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import bindparam
 
+from worker.store.sales import IN_FORCE, SALE
+
 _PAID = "c.subscription_id = :subscription AND c.state = 'succeeded' AND c.returned_at IS NULL"
 """SQL: the charge `c` of the subscription was paid and has its effect."""
 
@@ -52,31 +54,23 @@ def newest_term(connection: Connection, subscription: int) -> list[int]:
     return list(connection.execute(_NEWEST_TERM, {"subscription": subscription}).scalars())
 
 
-_TO_REFUND = text("""
-    SELECT c.id, c.currency, c.amount_minor, c.credit_used_minor, c.unused_minor, c.carried_out_minor,
-           c.net_minor, c.vat_minor, c.gross_minor, c.frozen, c.starts_on, c.ends_on,
+_TO_REFUND = text(f"""
+    SELECT c.id, c.currency, c.amount_minor, c.credit_used_minor, c.unused_minor, c.starts_on, c.ends_on, {SALE},
+           coalesce((SELECT sum(e.amount_minor) FROM credit_entries e JOIN corrections o ON o.id = e.correction_id
+                     WHERE o.charge_id = c.id), 0)::bigint AS corrected_minor,
            least(c.amount_minor,
                  coalesce((SELECT sum(p.amount_minor) FROM payouts p WHERE p.charge_id = c.id), 0)
                  + coalesce((SELECT sum(d.amount_minor) FROM disputes d
-                             WHERE d.charge_id = c.id AND d.status = 'lost'), 0))::bigint AS paid_out_minor,
-           coalesce((SELECT jsonb_agg(jsonb_build_object('net_minor', r.net_minor, 'vat_minor', r.vat_minor,
-                                                         'lines', r.frozen -> 'lines') ORDER BY r.id)
-                     FROM reversals r WHERE r.charge_id IN (
-                         WITH RECURSIVE invoiced (id) AS (
-                             SELECT c.id
-                             UNION
-                             SELECT k.from_charge_id FROM invoiced n JOIN carried_sums k ON k.into_charge_id = n.id
-                         ) SELECT id FROM invoiced)), '[]'::jsonb) AS reversed
-    FROM charges c WHERE c.id = ANY(:ids) ORDER BY c.id FOR UPDATE OF c
-""")
+                             WHERE d.charge_id = c.id AND d.status = 'lost'), 0))::bigint AS paid_out_minor
+    FROM charges c {IN_FORCE} WHERE c.id = ANY(:ids) ORDER BY c.id FOR UPDATE OF c
+""")  # noqa: S608 - no value is put into the text
 
 
 def to_refund(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
     """Lock these charges and read what was paid, paid out and reversed of each, oldest first.
 
-    What the bank took back by a lost dispute is paid out as well.
-
-    A sum that was carried into a charge is invoiced with it, so what was reversed of that counts too (R7b).
+    What the bank took back by a lost dispute is paid out as well. Sums, lines and VAT are those of the invoice in
+    force; `corrected_minor` is the credit that its corrections gave.
     A payout counts whatever became of it: one that could not be paid is parked, and still promised.
     """
     return connection.execute(_TO_REFUND, {"ids": list(ids)}).all()
@@ -85,6 +79,7 @@ def to_refund(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
 _CREDIT_OUTSIDE = text("""
     SELECT coalesce(sum(amount_minor), 0)::bigint FROM credit_entries
     WHERE account_id = :account AND currency = :currency AND (charge_id IS NULL OR NOT charge_id = ANY(:ids))
+      AND (correction_id IS NULL OR correction_id NOT IN (SELECT id FROM corrections WHERE charge_id = ANY(:ids)))
 """)
 _FULL = text("SELECT 1 FROM refunds WHERE account_id = :account AND kind = 'full' LIMIT 1")
 
@@ -188,10 +183,11 @@ def plan_order_return(  # noqa: PLR0913 - one argument per column
 
 
 _ADD_REVERSAL = text("""
-    INSERT INTO reversals (account_id, subscription_id, charge_id, refund_id, currency, net_minor, vat_minor,
-                           gross_minor, frozen, reversed_on, made_at)
-    SELECT c.account_id, c.subscription_id, c.id, :refund, c.currency, cast(:net AS bigint), cast(:vat AS bigint),
-           cast(:net AS bigint) + cast(:vat AS bigint), :frozen, :today, :now
+    INSERT INTO reversals (account_id, subscription_id, charge_id, refund_id, correction_id, of_correction_id, currency,
+                           net_minor, vat_minor, gross_minor, frozen, reversed_on, made_at)
+    SELECT c.account_id, c.subscription_id, c.id, :refund, :correction, :of_correction, c.currency,
+           cast(:net AS bigint), cast(:vat AS bigint), cast(:net AS bigint) + cast(:vat AS bigint), :frozen, :today,
+           :now
     FROM charges c WHERE c.id = :charge
 """).bindparams(bindparam("frozen", type_=JSONB))
 
@@ -199,17 +195,24 @@ _ADD_REVERSAL = text("""
 def add_reversal(  # noqa: PLR0913 - one argument per column
     connection: Connection,
     *,
-    refund: int,
     charge: int,
+    of_correction: int | None,
     net_minor: int,
     vat_minor: int,
     frozen: Mapping[str, object],
     today: date,
     now: datetime,
+    refund: int | None = None,
+    correction: int | None = None,
 ) -> None:
-    """Keep what of a charge's invoice the refund takes back, for its credit note."""
+    """Keep what of a charge's invoice the refund or the correction takes back, for its credit note.
+
+    `of_correction` is the one whose invoice is in force, None while that is the first one.
+    """
     values = {
         "refund": refund,
+        "correction": correction,
+        "of_correction": of_correction,
         "charge": charge,
         "net": net_minor,
         "vat": vat_minor,

@@ -116,9 +116,19 @@ _STORY = text("""
         UNION ALL
         SELECT v.made_at, 11, v.id, 'reversal',
                jsonb_build_object('charge', v.charge_id, 'refund', v.refund_id, 'cause_charge', v.cause_charge_id,
+                                  'correction', v.correction_id,
                                   'net_minor', v.net_minor, 'vat_minor', v.vat_minor, 'gross_minor', v.gross_minor,
                                   'currency', v.currency, 'reversed_on', v.reversed_on)
         FROM reversals v WHERE v.subscription_id = :subscription
+        UNION ALL
+        SELECT k.made_at, 11, k.id, 'correction',
+               jsonb_build_object('charge', k.charge_id, 'net_minor', k.net_minor, 'vat_minor', k.vat_minor,
+                                  'gross_minor', k.gross_minor, 'currency', k.currency,
+                                  'to_credit_minor', k.to_credit_minor, 'to_refund_minor', k.to_refund_minor,
+                                  'corrected_on', k.corrected_on, 'rate', k.frozen -> 'vat' ->> 'rate',
+                                  'treatment', k.frozen -> 'vat' ->> 'treatment',
+                                  'reasons', k.frozen -> 'vat' -> 'reasons')
+        FROM corrections k JOIN charges c ON c.id = k.charge_id WHERE c.subscription_id = :subscription
         UNION ALL
         SELECT coalesce(p.sent_at, p.created_at), 12, p.id, 'payout',
                jsonb_build_object('payout', p.id, 'uid', p.uid, 'refund', p.refund_id, 'charge', p.charge_id,

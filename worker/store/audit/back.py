@@ -10,11 +10,13 @@ INVARIANTS: Sequence[Invariant] = (
         "R15b more of a charge was reversed than was sold",
         "Credit notes would give back more than the invoice says.",
         """
-        SELECT c.id, c.account_id, c.subscription_id, 'charge ' || c.id || ' sold ' || c.gross_minor
-               || ', reversed are ' || r.gross_minor
+        SELECT c.id, c.account_id, c.subscription_id, 'charge ' || c.id || ' sold '
+               || coalesce(k.gross_minor, c.gross_minor) || ', reversed are ' || r.gross_minor
         FROM charges c JOIN (
-          SELECT charge_id, sum(gross_minor) AS gross_minor FROM reversals GROUP BY charge_id) r ON r.charge_id = c.id
-        WHERE r.gross_minor > c.gross_minor""",
+          SELECT charge_id, of_correction_id, sum(gross_minor) AS gross_minor FROM reversals
+          GROUP BY charge_id, of_correction_id) r ON r.charge_id = c.id
+        LEFT JOIN corrections k ON k.id = r.of_correction_id
+        WHERE r.gross_minor > coalesce(k.gross_minor, c.gross_minor)""",
     ),
     Invariant(
         "unused_part_reversed",
@@ -48,6 +50,25 @@ INVARIANTS: Sequence[Invariant] = (
         FROM charges c WHERE c.returned_at IS NOT NULL AND c.amount_minor > 0
           AND (SELECT array_agg(p.amount_minor) FROM payouts p WHERE p.charge_id = c.id)
               IS DISTINCT FROM ARRAY[c.amount_minor]""",
+    ),
+    Invariant(
+        "correction_whole",
+        "R16 a correction has not exactly its invoice, its reversal and its credit",
+        "A wrong invoice was taken back and none stands in its place, or the difference did not go back.",
+        """
+        SELECT k.id, k.account_id, c.subscription_id, 'correction ' || k.id || ' of charge ' || c.id || ' has '
+               || n.invoices || ' invoices, reverses ' || v.gross_minor || ' and gave credit of ' || e.amount_minor
+        FROM corrections k JOIN charges c ON c.id = k.charge_id
+        CROSS JOIN LATERAL (SELECT count(*) AS invoices FROM invoices i WHERE i.correction_id = k.id
+                            AND (i.net_minor, i.vat_minor, i.charge_id) = (k.net_minor, k.vat_minor, c.id)) n
+        CROSS JOIN LATERAL (SELECT coalesce(sum(r.gross_minor), 0) AS gross_minor FROM reversals r
+                            WHERE r.correction_id = k.id AND r.charge_id = c.id
+                              AND r.of_correction_id IS NOT DISTINCT FROM k.of_correction_id) v
+        CROSS JOIN LATERAL (SELECT coalesce(sum(o.amount_minor), 0) AS amount_minor FROM credit_entries o
+                            WHERE o.correction_id = k.id) e
+        WHERE v.gross_minor <> k.gross_minor + k.to_credit_minor + k.to_refund_minor
+           OR e.amount_minor <> k.to_credit_minor
+           OR n.invoices <> 1 AND k.made_at <= {settled} AND c.parked_at IS NULL""",
     ),
     Invariant(
         "payouts_of_refund",

@@ -13,7 +13,9 @@ INVARIANTS: Sequence[Invariant] = (
         SELECT c.id, c.account_id, c.subscription_id, 'charge ' || c.id || ' of ' || c.gross_minor || ' ' || c.currency
                || ' has ' || coalesce(i.invoices, 0) || ' invoices of that sum'
         FROM charges c LEFT JOIN (
-          SELECT charge_id, gross_minor, currency, count(*) AS invoices FROM invoices WHERE kind = 'invoice'
+          -- one that stands in place of another is asked for by `correction_whole`
+          SELECT charge_id, gross_minor, currency, count(*) AS invoices FROM invoices
+          WHERE kind = 'invoice' AND correction_id IS NULL
           GROUP BY charge_id, gross_minor, currency) i
           ON (i.charge_id, i.gross_minor, i.currency) = (c.id, c.gross_minor, c.currency)
         -- what was carried is invoiced with the charge that takes it up (R7b); what is parked is told of by `stuck`,
@@ -51,6 +53,7 @@ INVARIANTS: Sequence[Invariant] = (
                 WHERE k.into_charge_id IS NOT NULL
             )
             SELECT 1 FROM sold o JOIN invoices i ON i.charge_id = o.charge_id AND i.kind = 'invoice'
+                                                AND i.correction_id IS NOT DISTINCT FROM r.of_correction_id
             WHERE i.created_at <= {written})""",
     ),
     Invariant(
@@ -62,11 +65,29 @@ INVARIANTS: Sequence[Invariant] = (
                || ', its credit notes of ' || n.gross_minor || coalesce('; at its rate of exchange of '
                || (i.snapshot -> 'exchange' ->> 'gross_minor') || ' and of ' || n.home_minor, '')
         FROM invoices i JOIN charges c ON c.id = i.charge_id JOIN (
-          SELECT charge_id, sum(gross_minor) AS gross_minor,
-                 sum(cast(snapshot -> 'exchange' ->> 'gross_minor' AS bigint)) AS home_minor
-          FROM invoices WHERE kind = 'credit_note' GROUP BY charge_id) n ON n.charge_id = i.charge_id
+          SELECT o.charge_id, r.of_correction_id, sum(o.gross_minor) AS gross_minor,
+                 sum(cast(o.snapshot -> 'exchange' ->> 'gross_minor' AS bigint)) AS home_minor
+          FROM invoices o JOIN reversals r ON r.id = o.reversal_id GROUP BY o.charge_id, r.of_correction_id) n
+          ON n.charge_id = i.charge_id AND n.of_correction_id IS NOT DISTINCT FROM i.correction_id
         WHERE i.kind = 'invoice' AND (n.gross_minor > i.gross_minor
            OR n.home_minor > cast(i.snapshot -> 'exchange' ->> 'gross_minor' AS bigint))""",
+    ),
+    Invariant(
+        "one_in_force",
+        "R16 a charge has not exactly one invoice in force",
+        "A sale is in the books twice, or not at all.",
+        """
+        SELECT i.id, i.account_id, c.subscription_id, 'invoice ' || i.number || ' of ' || i.gross_minor
+               || ' was replaced, and ' || n.gross_minor || ' of it are taken back'
+        FROM corrections k
+        JOIN charges c ON c.id = k.charge_id
+        JOIN invoices i ON i.charge_id = c.id AND i.kind = 'invoice'
+                       AND i.correction_id IS NOT DISTINCT FROM k.of_correction_id
+        JOIN invoices x ON x.correction_id = k.id
+        CROSS JOIN LATERAL (
+          SELECT coalesce(sum(o.gross_minor), 0) AS gross_minor FROM invoices o JOIN reversals r ON r.id = o.reversal_id
+          WHERE o.charge_id = c.id AND r.of_correction_id IS NOT DISTINCT FROM i.correction_id) n
+        WHERE n.gross_minor <> i.gross_minor AND c.parked_at IS NULL""",
     ),
     Invariant(
         "numbers_without_gaps",

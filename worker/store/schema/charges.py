@@ -187,14 +187,19 @@ credit_entries = Table(
     reference("charge_id", "charges", nullable=True),
     created_at(),
     reference("refund_id", "refunds", nullable=True),
+    reference("correction_id", "corrections", nullable=True, index=False),
     one_of("currency", CURRENCIES),
     # used, returned: taken by a charge, and given back when it came to nothing. unused: what a change gives back of the
     # old configuration (R15b); applied: what of that paid the same change. refund: what a refund cancels or restores.
-    # forfeited: what an erased account gave up.
-    one_of("kind", ("import", "used", "returned", "unused", "applied", "refund", "forfeited")),
+    # forfeited: what an erased account gave up. corrected: by how much the right invoice is less than the wrong one.
+    one_of("kind", ("import", "used", "returned", "unused", "applied", "refund", "forfeited", "corrected")),
     CheckConstraint("amount_minor <> 0", name="not_zero"),
-    CheckConstraint("(kind IN ('import', 'refund', 'forfeited')) = (charge_id IS NULL)", name="charge_named"),
+    CheckConstraint(
+        "(kind IN ('import', 'refund', 'forfeited', 'corrected')) = (charge_id IS NULL)", name="charge_named"
+    ),
     CheckConstraint("(kind = 'refund') = (refund_id IS NOT NULL)", name="refund_named"),
+    CheckConstraint("(kind = 'corrected') = (correction_id IS NOT NULL)", name="correction_named"),
+    Index("credit_entries_correction_key", "correction_id", unique=True),
     Index(
         "credit_entries_once_key",
         "charge_id",

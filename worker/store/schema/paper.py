@@ -19,13 +19,17 @@ CREATE TRIGGER invoice_documents_never_change BEFORE UPDATE OR DELETE ON invoice
 CREATE FUNCTION check_credit_note() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     corrected invoices;
+    of_correction bigint;
 BEGIN
-    SELECT * INTO corrected FROM invoices WHERE charge_id = NEW.charge_id AND kind = 'invoice';
+    SELECT of_correction_id INTO of_correction FROM reversals WHERE id = NEW.reversal_id;
+    SELECT * INTO corrected FROM invoices
+    WHERE charge_id = NEW.charge_id AND kind = 'invoice' AND correction_id IS NOT DISTINCT FROM of_correction;
     IF corrected.id IS NULL OR corrected.issued_on > NEW.issued_on OR corrected.currency <> NEW.currency THEN
         RAISE EXCEPTION 'credit note % corrects no invoice that was issued before it', NEW.number
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    IF (SELECT sum(gross_minor) FROM invoices WHERE charge_id = NEW.charge_id AND kind = 'credit_note')
+    IF (SELECT sum(n.gross_minor) FROM invoices n JOIN reversals r ON r.id = n.reversal_id
+        WHERE n.charge_id = NEW.charge_id AND r.of_correction_id IS NOT DISTINCT FROM of_correction)
        > corrected.gross_minor THEN
         RAISE EXCEPTION 'credit note % gives back more than is left of invoice %', NEW.number, corrected.number
             USING ERRCODE = 'integrity_constraint_violation';
@@ -35,5 +39,8 @@ END $$;
 
 CREATE TRIGGER invoices_credit_within_invoice AFTER INSERT ON invoices
     FOR EACH ROW WHEN (NEW.kind = 'credit_note') EXECUTE FUNCTION check_credit_note();
+
+CREATE TRIGGER corrections_never_change BEFORE UPDATE OR DELETE ON corrections
+    FOR EACH ROW EXECUTE FUNCTION refuse_change_of_paper();
 """
-"""The same text stands in the migration 0004, which must not change with the code."""
+"""The same text stands in the migrations 0004, 0011 and 0013, which must not change with the code."""
