@@ -188,18 +188,19 @@ PLANTED: Mapping[str, list[str]] = {
     ],
     "one_in_force": [
         _CORRECTION,
-        """
+        f"""
         INSERT INTO reversals (account_id, subscription_id, charge_id, correction_id, currency, net_minor, vat_minor,
                                gross_minor, frozen, reversed_on, made_at)
-        SELECT account_id, :subscription, charge_id, id, 'EUR', 100, 0, 100, '{}', :today, :now FROM corrections
-        """,
+        SELECT account_id, :subscription, charge_id, id, 'EUR', 100, 0, 100, '{{}}', :today, {_NOT_PRINTED_YET}
+        FROM corrections
+        """,  # noqa: S608 - as above
         f"""
         INSERT INTO invoices (account_id, charge_id, correction_id, kind, series, year, sequence, number, issued_on,
                               paid_on, currency, net_minor, vat_minor, gross_minor, snapshot, snapshot_sha256,
                               created_at)
         SELECT account_id, charge_id, id, 'invoice', 'invoice', 2026, 2, '2', :today, :today, 'EUR', 100, 0, 100,
                '{{}}', '', {_NOT_PRINTED_YET} FROM corrections
-        """,
+        """,  # noqa: S608 - as above
         "UPDATE number_series SET next_sequence = 3 WHERE series = 'invoice'",
     ],
     "numbers_without_gaps": ["INSERT INTO number_series (series, year, next_sequence) VALUES ('invoice', 2026, 3)"],
