@@ -92,11 +92,7 @@ def _environment(given: Settings, stack: ExitStack, processes: list["subprocess.
         environment["RATES_API_BASE"] = f"http://127.0.0.1:{port}"
     if given.seller_vat == SellerVat.REGISTERED.value and "vies_base_url" not in given.model_fields_set:
         environment["VIES_BASE_URL"] = f"http://127.0.0.1:{_listen('vies_stand_in', processes)}"
-    if not given.link_signing_key.get_secret_value():
-        environment["LINK_SIGNING_KEY"] = SIGNING_KEY
-    if not given.web_session_key.get_secret_value():
-        environment["WEB_SESSION_KEY"] = SIGNING_KEY
-    return environment
+    return {"LINK_SIGNING_KEY": SIGNING_KEY, "WEB_SESSION_KEY": SIGNING_KEY} | environment
 
 
 def _given(settings: Settings) -> dict[str, str]:
@@ -139,10 +135,9 @@ def _tell(environment: Mapping[str, str]) -> None:
     script.touch(mode=0o600)
     script.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"\n  . {script.relative_to(CHECKOUT)} && .venv/bin/odnowa doctor\n")
-    host, port = environment.get("WEB_HOST", "127.0.0.1"), environment.get("WEB_PORT", "8090")
-    print(
-        f"The console: http://{host}:{port}/, once somebody may enter: odnowa user add NAME --role operator\n\nCtrl-C ends everything."
-    )
+    address = f"http://{environment.get('WEB_HOST', '127.0.0.1')}:{environment.get('WEB_PORT', '8090')}/"
+    print(f"The console: {address}, once somebody may enter: odnowa user add NAME --role operator")
+    print("\nCtrl-C ends everything.")
 
 
 def _watch(processes: list["subprocess.Popen[bytes]"]) -> int:
