@@ -21,6 +21,7 @@ from worker.web.app import build_app
 from worker.web.console import Console, make_console
 from worker.web.signing import fingerprint
 
+TODAY = NOON.date()
 PASSWORD = "correct horse battery staple"  # noqa: S105 - everybody's in these tests
 _CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 """A hash that takes no time to verify; the parameters stand in it."""

@@ -18,13 +18,19 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from worker.web import login, tonight
+from worker.web import login, queues, stuck, timetable, tonight
 from worker.web.console import Console
 from worker.web.edge import BodyDeadline, SecurityHeaders
 from worker.web.visit import Guarded
 
 STATIC = Path(__file__).parent / "static"
-PAGES: Sequence[Sequence[Guarded]] = (tonight.pages, login.pages)
+PAGES: Sequence[Sequence[Guarded]] = (
+    tonight.pages,
+    queues.pages,
+    timetable.pages,
+    stuck.pages,
+    login.pages,
+)
 """The console's pages; those with words for the menu stand in it in this order."""
 
 log = structlog.get_logger("web")

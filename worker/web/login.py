@@ -1,8 +1,11 @@
 """The door: logging in and out, and the language."""
 
+from collections.abc import Mapping, Sequence
+
 import structlog
 from sqlalchemy import Connection
-from starlette.responses import RedirectResponse, Response
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from worker import boundary
 from worker.errors import RefusedError, TransientError
@@ -11,8 +14,9 @@ from worker.operating.people import Role
 from worker.store import operations
 from worker.store.console import people
 from worker.web import access
+from worker.web.console import Console
 from worker.web.signing import fingerprint
-from worker.web.visit import INSIDE, TurnedAwayError, Visit, act, door
+from worker.web.visit import INSIDE, TurnedAwayError, Visit, act, door, plain
 from worker.web.words import LANGUAGES
 
 log = structlog.get_logger("web")
@@ -26,14 +30,24 @@ def ask(visit: Visit) -> Response:
     return visit.render("login.html.j2", next=_next(visit), name="", wrong=None)
 
 
-@door("/login", method="POST")
+def refuse_early(request: Request, fields: Mapping[str, Sequence[str]]) -> Response | None:
+    """Refuse whoever is shut for a while, before a row is read or a password hashed."""
+    console: Console = request.app.state.console
+    name = (fields.get("name") or [""])[0]
+    address = access.client_address(request, console)
+    if console.throttle.is_shut(address=address, name=name, now=console.runtime.clock.now()):
+        return HTMLResponse(plain(request, "shut.html.j2"), status_code=429)
+    return None
+
+
+@door("/login", method="POST", early=refuse_early)
 def log_in(visit: Visit) -> Response:
     """Begin a session under a token that is made now, whatever the browser brought."""
     console, name = visit.console, visit.field("name")[:100]
     address = access.client_address(visit.request, console)
     engine, now = console.runtime.engine, visit.now
     if not console.throttle.admits(engine, address=address, name=name, now=now):
-        return visit.render("login.html.j2", 429, next=_next(visit), name=name, wrong="often")
+        return HTMLResponse(plain(visit.request, "shut.html.j2"), status_code=429)
     with boundary.transaction(console.reading, "web.login") as connection:
         row = people.by_name(connection, name)
     # as typed: spaces at the ends are part of a password

@@ -2,7 +2,6 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
 
@@ -32,9 +31,9 @@ class Throttle:
 
     def admits(self, engine: Engine, *, address: str, name: str, now: datetime) -> bool:
         """Count a try; False when the address or the name had too many."""
-        subjects = self.subjects(address=address, name=name)
-        if self._is_shut(subjects, now):
+        if self.is_shut(address=address, name=name, now=now):
             return False
+        subjects = self.subjects(address=address, name=name)
         with boundary.transaction(engine, "web.knock") as connection:
             counted = people.knock(connection, subjects, now=now, minutes=self._minutes)
         over = [row for row in counted if row.tries > self._tries_max]
@@ -45,13 +44,15 @@ class Throttle:
                 self._shut.popitem(last=False)
         return not over
 
+    def is_shut(self, *, address: str, name: str, now: datetime) -> bool:
+        """Whether this process knows already that the try is refused; asks nobody and waits for nobody."""
+        subjects = self.subjects(address=address, name=name)
+        with self._lock:
+            return any(now < self._shut[one] for one in subjects if one in self._shut)
+
     def subjects(self, *, address: str, name: str) -> list[str]:
         """What a try is counted for."""
         return [f"address:{_network(address)}", f"name:{name.strip().lower()[:64]}"]
-
-    def _is_shut(self, subjects: Sequence[str], now: datetime) -> bool:
-        with self._lock:
-            return any(now < self._shut[one] for one in subjects if one in self._shut)
 
 
 def _network(address: str) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from urllib.parse import parse_qs, quote
 
 from starlette.concurrency import run_in_threadpool
@@ -135,6 +136,7 @@ class Visit:
 
 
 Work = Callable[[Visit], Response]
+Early = Callable[[Request, Mapping[str, Sequence[str]]], Response | None]
 
 
 class Guarded:
@@ -146,14 +148,25 @@ class Guarded:
         role: the least that may ask; None for the door itself.
         method: GET or POST.
         menu: words in the menu, marked by `N_`; None when it stands in none.
+        early: may refuse a request before anything is looked up and without a thread.
     """
 
-    def __init__(self, work: Work, *, path: str, role: Role | None, method: str, menu: str | None = None) -> None:
+    def __init__(
+        self,
+        work: Work,
+        *,
+        path: str,
+        role: Role | None,
+        method: str,
+        menu: str | None = None,
+        early: Early | None = None,
+    ) -> None:
         self.work = work
         self.path = path
         self.role = role
         self.method = method
         self.menu = menu
+        self.early = early
 
     @property
     def route(self) -> Route:
@@ -166,7 +179,9 @@ class Guarded:
         fields = (
             await _form(request) if self.method == "POST" else parse_qs(request.url.query, max_num_fields=FIELDS_MAX)
         )
-        response = await run_in_threadpool(self.answer, request, fields)
+        response = None if self.early is None else self.early(request, fields)
+        if response is None:
+            response = await run_in_threadpool(self.answer, request, fields)
         await response(scope, receive, send)
 
     def answer(self, request: Request, fields: Mapping[str, Sequence[str]]) -> Response:
@@ -197,9 +212,9 @@ class Guarded:
             person = access.identify(connection, vouched=vouched, token=token, now=console.runtime.clock.now())
             open_to_somebody = person is not None or people.anybody(connection)
         if not open_to_somebody:
-            raise TurnedAwayError(HTMLResponse(_plain(request, "closed.html.j2"), status_code=503))
+            raise TurnedAwayError(HTMLResponse(plain(request, "closed.html.j2"), status_code=503))
         if person is None and vouched is not None:
-            raise TurnedAwayError(HTMLResponse(_plain(request, "stranger.html.j2"), status_code=403))
+            raise TurnedAwayError(HTMLResponse(plain(request, "stranger.html.j2"), status_code=403))
         return person
 
     def _admit(self, visit: Visit) -> None:
@@ -227,9 +242,13 @@ async def _form(request: Request) -> Mapping[str, Sequence[str]]:
         return {}
 
 
-def _plain(request: Request, template: str) -> str:
-    """A page for who is not inside."""
-    language = language_of(None, request.headers.get("accept-language", ""))
+def plain(request: Request, template: str) -> str:
+    """A page for who is not inside; the same for everybody who reads its language."""
+    return _in_language(template, language_of(None, request.headers.get("accept-language", "")))
+
+
+@cache
+def _in_language(template: str, language: str) -> str:
     return render.render(template, language, {"language": language})
 
 
@@ -260,10 +279,10 @@ def act(path: str, *, role: Role) -> Callable[[Work], Guarded]:
     return guard
 
 
-def door(path: str, *, method: str) -> Callable[[Work], Guarded]:
+def door(path: str, *, method: str, early: Early | None = None) -> Callable[[Work], Guarded]:
     """The login alone: no session is demanded, the token of its form is."""
 
     def guard(work: Work) -> Guarded:
-        return Guarded(work, path=path, role=None, method=method)
+        return Guarded(work, path=path, role=None, method=method, early=early)
 
     return guard
