@@ -99,7 +99,7 @@ def test_the_last_nights_are_charts_with_a_table(operator: Browser, engine: Engi
         run(engine, business_date=TODAY - timedelta(days=days), planned={"items": 7 + days}, finished_at=NOON)
     text = operator.get(f"/?date={TODAY}").text
     assert text.count("<svg class=&#34;") == 0
-    assert "3 of 30 nights ran, 0 of them with dead items" in text
+    assert "nights that ran: 3 of 30; with dead items: 0" in text
     assert 'role="img"' in text
 
 

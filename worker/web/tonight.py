@@ -144,10 +144,10 @@ def _nights_of(visit: Visit, name: str, days: Sequence[date], rows: Mapping[date
         row = rows.get(one)
         items = 0 if row is None else int(row.planned.get("items", 0))
         state = "none" if row is None else "bad" if row.dead else "good" if row.finished_at else "open"
-        told = said.gettext("%(items)s items") % {"items": figures.count(items)}
+        told = said.gettext("items: %(items)s") % {"items": figures.count(items)}
         drawn.append(Bar(f"{figures.short_day(one)}: {told}", items, state))
     dead = sum(row.dead > 0 for row in rows.values())
-    description = said.gettext("%(nights)s of %(days)s nights ran, %(dead)s of them with dead items") % {
+    description = said.gettext("nights that ran: %(nights)s of %(days)s; with dead items: %(dead)s") % {
         "nights": len(rows),
         "days": len(days),
         "dead": dead,
