@@ -39,7 +39,7 @@ def bars(values: Sequence[Bar], *, title: str, description: str, height: int = 3
         _rectangle(one, left=n * (BAR_W + GAP_W), height=_height(one.value, most=most, height=height), of=height)
         for n, one in enumerate(values)
     ]
-    return _svg("bars", width, height, title, description, Markup("").join(drawn))
+    return _svg("bars", width, height, title, description, Markup("").join(drawn), stretch=True)
 
 
 def _height(value: int, *, most: int, height: int) -> int:

@@ -17,6 +17,7 @@ from worker.documents.catalogues import TEMPLATES, babel_locale
 from worker.web.words import words
 
 _NOTHING = "–"
+_NO_BREAK = "\u00a0"
 _MAIL = re.compile(r"([\w.+-])[\w.+-]*@([\w-])[\w.-]*")
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 
@@ -42,6 +43,7 @@ def environment(language: str) -> Environment:
         count=figures.count,
         money=figures.money,
         instant=_instant,
+        hour=_hour,
         iso=_iso,
         personal=_personal,
     )
@@ -99,6 +101,15 @@ class Figures:
 def _instant(context: Context, at: datetime | None) -> str:
     figures: Figures = context["figures"]
     return _NOTHING if at is None else figures.instant(at, context["zone"])
+
+
+@pass_context
+def _hour(context: Context, at: datetime | None, on: date) -> str:
+    """The time of day alone, where it is a time of that day; else the whole instant."""
+    zone: ZoneInfo = context["zone"]
+    if at is None or at.astimezone(zone).date() != on:
+        return _instant(context, at)
+    return f"{at.astimezone(zone):%H:%M}{_NO_BREAK}{at.astimezone(zone):%Z}"
 
 
 def _iso(at: datetime) -> str:
