@@ -7,17 +7,21 @@ from ipaddress import ip_network
 
 import pytest
 from sqlalchemy import Engine
+from starlette.requests import Request
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
+from settings import Settings
 from tests.support.builders import rows
 from tests.web.conftest import PASSWORD, Browser
 from worker import boundary
+from worker.errors import SettingsError
 from worker.operating import people as rules
 from worker.operating.people import Role
 from worker.store.console import people
+from worker.web.access import client_address
 from worker.web.app import PAGES, build_app
-from worker.web.console import Console
+from worker.web.console import Console, make_console
 from worker.web.edge import HEADERS
 from worker.web.signing import Signing
 from worker.web.visit import Guarded
@@ -225,6 +229,38 @@ def test_a_proxys_word_is_taken_from_the_proxy_only(
     with TestClient(build_app(behind_proxy(console)), base_url="http://127.0.0.1", client=(address, 1)) as client:
         headers = [("X-Remote-User", one) for one in said]
         assert client.get("/", headers=headers, follow_redirects=False).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("peer", "said", "counted"),
+    [
+        ("198.51.100.1", "203.0.113.9", "198.51.100.1"),
+        ("192.0.2.7", "203.0.113.9", "203.0.113.9"),
+        ("192.0.2.7", "6.6.6.6, 203.0.113.9, 192.0.2.8", "203.0.113.9"),
+        ("192.0.2.7", "", "192.0.2.7"),
+    ],
+)
+def test_a_login_is_counted_for_the_address_before_our_proxies(
+    console: Console, peer: str, said: str, counted: str
+) -> None:
+    headers = [(b"x-forwarded-for", said.encode())] if said else []
+    request = Request({"type": "http", "headers": headers, "client": (peer, 1)})
+    assert client_address(request, behind_proxy(console)) == counted
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"web_session_key": "short"}, "WEB_SESSION_KEY"),
+        ({"trusted_user_header": "X-Remote-User"}, "TRUSTED_PROXIES only"),
+        ({"trusted_proxies": ("10.0.0.1/8",)}, "TRUSTED_PROXIES"),
+    ],
+)
+def test_settings_that_would_open_the_door_are_refused(
+    web_settings: Settings, changes: dict[str, object], words: str
+) -> None:
+    with pytest.raises(SettingsError, match=words):
+        make_console(Settings(_env_file=None, **(web_settings.model_dump() | changes)))
 
 
 def test_every_answer_carries_the_headers(operator: Browser) -> None:

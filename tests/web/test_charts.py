@@ -47,6 +47,7 @@ def test_parts_of_a_whole_are_never_longer_than_it(values: list[int]) -> None:
     found = rectangles(picture)
     assert all(int(one["x"]) + int(one["width"]) <= 200 for one in found)
     assert len(found) == sum(v > 0 for v in values)
+    assert all(int(one["width"]) >= 3 for one in found)
 
 
 def test_progress_of_nothing_is_an_empty_track() -> None:

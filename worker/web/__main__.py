@@ -1,6 +1,8 @@
 """The `web` process: `python -m worker.web`. SIGTERM and SIGINT end it after the requests at hand."""
 
+import signal
 import sys
+from types import FrameType
 
 import structlog
 import uvicorn
@@ -29,6 +31,9 @@ def main() -> int:
         print(f"web: {error}", file=sys.stderr)  # noqa: T201 - the one line for whoever started it
         return 1
     console.specs()
+    # uvicorn ends in order and then raises the signal again, for whoever stood here before it
+    signal.signal(signal.SIGTERM, _ended)
+    signal.signal(signal.SIGINT, _ended)
     log.info("web_started", host=settings.web_host, port=settings.web_port)
     uvicorn.run(
         build_app(console),
@@ -48,6 +53,10 @@ def main() -> int:
     )
     log.info("web_stopped")
     return 0
+
+
+def _ended(signum: int, frame: FrameType | None) -> None:
+    del signum, frame
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from itertools import pairwise
 from markupsafe import Markup, escape
 
 BAR_W, GAP_W = 6, 2
+TRACK_W, LEAST_W = 200, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,9 @@ def progress(parts: Sequence[Part], *, whole: int, title: str, description: str,
         description: the parts in words, read aloud.
         height: in pixels.
     """
-    width, left, drawn = 200, 0, []
-    for part in parts:
-        if part.value > 0 and whole > 0:
-            length = min(max(2, round(part.value / whole * width)), width - left)
+    width, left, drawn = TRACK_W, 0, []
+    for part, length in zip(parts, _lengths([part.value for part in parts], whole=whole), strict=True):
+        if length:
             drawn.append(
                 Markup('<rect class="bar {}" x="{}" y="0" width="{}" height="{}"/>').format(
                     part.state, left, length, height
@@ -85,6 +85,17 @@ def progress(parts: Sequence[Part], *, whole: int, title: str, description: str,
             left += length
     track = Markup('<rect class="track" x="0" y="0" width="{}" height="{}"/>').format(width, height)
     return _svg("progress", width, height, title, description, track + Markup("").join(drawn), stretch=True)
+
+
+def _lengths(values: Sequence[int], *, whole: int) -> list[int]:
+    """Lengths on the track; what small parts are given to be seen is taken from the longest."""
+    if whole <= 0:
+        return [0 for _ in values]
+    found = [max(LEAST_W, round(value / whole * TRACK_W)) if value > 0 else 0 for value in values]
+    while sum(found) > TRACK_W:
+        longest = found.index(max(found))
+        found[longest] -= 1
+    return found
 
 
 def sparkline(values: Sequence[int], *, title: str, description: str, width: int = 120, height: int = 24) -> Markup:

@@ -26,6 +26,40 @@ KINDS = {
     "mail": N_("mail"),
     "invoice of charge": N_("invoice of charge"),
 }
+LABELS = {
+    "job": N_("Job"),
+    "key": N_("Key"),
+    "state": N_("State"),
+    "attempts": N_("Attempts"),
+    "last_error": N_("Last error"),
+    "created_at": N_("Made"),
+    "done_at": N_("Ended"),
+    "run_id": N_("Run"),
+    "business_date": N_("Business day"),
+    "requested_by": N_("Asked by"),
+    "external_id": N_("Account"),
+    "subscription_id": N_("Subscription"),
+    "term_number": N_("Term"),
+    "purpose": N_("Purpose"),
+    "amount_minor": N_("Sum"),
+    "tries": N_("Tries"),
+    "checks": N_("Times read back"),
+    "decline_kind": N_("Declined"),
+    "decline_code": N_("Code"),
+    "next_try_on": N_("Next try"),
+    "provider_intent": N_("At the provider"),
+    "provider_refund": N_("At the provider"),
+    "parked_at": N_("Parked"),
+    "parked_reason": N_("Reason"),
+    "parked_detail": N_("Detail"),
+    "kind": N_("Kind"),
+    "recipient": N_("To"),
+    "last_answer": N_("Answer"),
+    "charge_id": N_("Charge"),
+    "sent_at": N_("Sent"),
+}
+"""Columns that are shown, by the words for them; the others are for machines."""
+
 CLOSELY: Mapping[str, Callable[[Connection, int], Row[Any] | None]] = {
     "item": store.item,
     "charge": store.charge,
@@ -70,6 +104,7 @@ def closely(visit: Visit) -> Response:
     return visit.render(
         "stuck_one.html.j2",
         kind=kind,
+        words=KINDS[kind],
         row=row,
         pairs=_pairs(row, masks=not visit.may(Role.SUPPORT)),
         failures=failures,
@@ -84,14 +119,13 @@ def _is_stuck(kind: str, row: Row[Any]) -> bool:
     return bool(row.state == "failed") if kind == "mail" else row.parked_at is not None
 
 
-def _pairs(row: Row[Any], *, masks: bool) -> list[tuple[str, Any]]:
-    """The row's columns that hold something, but those that the page shows by themselves."""
-    hidden = {"last_traceback", "payload", "currency"}
-    named = row._mapping.items()  # noqa: SLF001 - SQLAlchemy's public name begins with an underscore
+def _pairs(row: Row[Any], *, masks: bool) -> list[tuple[str, str, Any]]:
+    """Name, words and value of the columns that hold something."""
+    held = row._mapping  # noqa: SLF001 - SQLAlchemy's public name begins with an underscore
     return [
-        (name, masked(value) if masks and isinstance(value, str) else value)
-        for name, value in named
-        if name not in hidden and value is not None
+        (name, words, masked(held[name]) if masks and isinstance(held[name], str) else held[name])
+        for name, words in LABELS.items()
+        if held.get(name) is not None
     ]
 
 

@@ -8,22 +8,24 @@ from sqlalchemy import Connection, Row, text
 
 # runs by job and day are found by their index, whatever made them: the timetable, a person, a minute or another job
 _JOBS = text("""
-    SELECT j.name AS job, r.*
+    SELECT j.name AS job, r.*, i.*
     FROM unnest(cast(:jobs AS text[])) AS j (name)
     CROSS JOIN LATERAL (
-        SELECT count(DISTINCT r.id) AS runs,
-               count(DISTINCT r.id) FILTER (WHERE r.trigger IN ('timetable', 'manual')) AS whole_runs,
-               count(DISTINCT r.id) FILTER (WHERE r.held_at IS NOT NULL) AS held,
-               count(w.id) AS items,
-               count(w.id) FILTER (WHERE w.state = 'done') AS done,
-               count(w.id) FILTER (WHERE w.state IN ('ready', 'leased')) AS waiting,
-               count(w.id) FILTER (WHERE w.state = 'leased') AS in_progress,
-               count(w.id) FILTER (WHERE w.state = 'dead') AS dead,
-               count(w.id) FILTER (WHERE w.state = 'cancelled') AS cancelled,
-               min(r.created_at) AS began_at, max(r.finished_at) AS ended_at
-        FROM runs r LEFT JOIN work_items w ON w.run_id = r.id
-        WHERE r.job = j.name AND r.business_date = :date
+        SELECT count(*) AS runs, count(*) FILTER (WHERE trigger IN ('timetable', 'manual')) AS whole_runs,
+               count(*) FILTER (WHERE held_at IS NOT NULL) AS held,
+               min(created_at) AS began_at, max(finished_at) AS ended_at
+        FROM runs WHERE job = j.name AND business_date = :date
     ) r
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS items,
+               count(*) FILTER (WHERE w.state = 'done') AS done,
+               count(*) FILTER (WHERE w.state IN ('ready', 'leased')) AS waiting,
+               count(*) FILTER (WHERE w.state = 'leased') AS in_progress,
+               count(*) FILTER (WHERE w.state = 'dead') AS dead,
+               count(*) FILTER (WHERE w.state = 'cancelled') AS cancelled
+        FROM runs o JOIN work_items w ON w.run_id = o.id
+        WHERE o.job = j.name AND o.business_date = :date
+    ) i
 """)
 
 
