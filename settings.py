@@ -135,7 +135,9 @@ class Settings(BaseSettings):
     web_host: str = Field(default="127.0.0.1", min_length=1, description="the address that it listens on")
     web_port: int = Field(default=8090, ge=0, le=65535)
     web_hosts: tuple[str, ...] = Field(
-        default=("127.0.0.1", "localhost", "::1"), description="names by which browsers may call it; as a JSON list"
+        default=("127.0.0.1", "localhost", "::1"),
+        min_length=1,
+        description="names by which browsers may call it; as a JSON list",
     )
     web_session_key: SecretStr = Field(default=SecretStr(""), description="signs cookies; 32 characters or more")
     web_session_hours: int = Field(default=12, ge=1, le=720)
