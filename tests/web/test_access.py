@@ -207,6 +207,11 @@ def test_other_names_of_the_host_are_refused(named: Browser) -> None:
         assert named.get("/login", headers={"Host": host}).status_code == 400, host
 
 
+def test_the_names_of_this_machine_are_known_with_and_without_a_port(visitor: Browser) -> None:
+    for host in ("127.0.0.1", "localhost:8090", "LOCALHOST", "[::1]", "[::1]:8090"):
+        assert visitor.get("/login", headers={"Host": host}).status_code == 503, host  # closed, but let through
+
+
 def behind_proxy(console: Console) -> Console:
     return replace(console, user_header="X-Remote-User", proxies=(ip_network("192.0.2.0/28"),))
 

@@ -53,13 +53,14 @@ def build_app(console: Console, groups: Sequence[Sequence[BaseRoute]] = ()) -> S
         console: what pages work with; also at `app.state.console`, and its runtime at `app.state.runtime`.
         groups: routes besides the console's, which check for themselves who may ask them.
     """
+    hosts = [_in_header(name) for name in console.hosts]
     guarded = [one for group in PAGES for one in group]
     routes = [*(one.route for one in guarded), Mount("/static", OwnFiles(directory=STATIC), name="static")]
     app = Starlette(
         routes=[*(route for group in groups for route in group), *routes],
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(TrustedHostMiddleware, allowed_hosts=list(console.hosts), www_redirect=False),
+            Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
             Middleware(BodyDeadline, timeout_s=console.body_timeout_s),
             Middleware(RequestBodyLimitMiddleware, max_body_size=console.body_max_bytes),
         ],
@@ -70,6 +71,11 @@ def build_app(console: Console, groups: Sequence[Sequence[BaseRoute]] = ()) -> S
     app.state.runtime = console.runtime
     app.state.menu = [(one.path, one.menu) for one in guarded if one.menu is not None]
     return app
+
+
+def _in_header(name: str) -> str:
+    """A host's name as a Host header has it: an IPv6 address in brackets."""
+    return f"[{name}]" if ":" in name else name.lower()
 
 
 @asynccontextmanager
