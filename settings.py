@@ -18,6 +18,7 @@ from worker.errors import SettingsError
 TEXT_MAX = 1_000
 NUMBER_MAX = 2**31 - 1
 _PAGES = ("stripe_api_base", "account_page_url", "payment_page_url")
+_LISTS_OF_WORDS = ("gross_price_currencies", "web_hosts", "trusted_proxies")
 _MAILBOXES = ("mail_from", "mail_reply_to", "seller_email")
 
 
@@ -130,6 +131,33 @@ class Settings(BaseSettings):
     worker_processes: int = Field(default=2, ge=1, description="worker processes per machine")
     worker_threads: int = Field(default=4, ge=1, description="threads per worker process")
 
+    # The ops console
+    web_host: str = Field(default="127.0.0.1", min_length=1, description="the address that it listens on")
+    web_port: int = Field(default=8090, ge=0, le=65535)
+    web_hosts: tuple[str, ...] = Field(
+        default=("127.0.0.1", "localhost", "::1"),
+        min_length=1,
+        description="names by which browsers may call it; as a JSON list",
+    )
+    web_session_key: SecretStr = Field(default=SecretStr(""), description="signs cookies; 32 characters or more")
+    web_session_hours: int = Field(default=12, ge=1, le=720)
+    web_threads: int = Field(
+        default=8, ge=1, le=100, description="requests worked on at once; also reading connections"
+    )
+    web_page_timeout_s: int = Field(default=5, ge=1, description="the longest statement of a page that only shows")
+    web_body_max_bytes: int = Field(default=65_536, ge=1_024, description="the longest body of a request")
+    web_body_timeout_s: float = Field(default=10, gt=0, description="by when the whole body must be there")
+    web_login_tries_max: int = Field(
+        default=10, ge=1, description="per name and per address in the next setting's time"
+    )
+    web_login_minutes: int = Field(default=15, ge=1)
+    trusted_user_header: str = Field(
+        default="", pattern=r"^[A-Za-z0-9-]*$", description="in which a reverse proxy names who it has let in"
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(), description="addresses or networks of reverse proxies; as a JSON list"
+    )
+
     # Only for rehearsals
     clock_file: Path | None = Field(default=None, description="a file with seconds to add to the clock; sandbox only")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -144,7 +172,7 @@ class Settings(BaseSettings):
             raise ValueError(f"holds characters that cannot be seen, or more than {TEXT_MAX}")
         if isinstance(value, int | float) and not (math.isfinite(value) and value <= NUMBER_MAX):
             raise ValueError(f"must not be above {NUMBER_MAX}")
-        days = isinstance(value, tuple) and about.field_name != "gross_price_currencies"
+        days = isinstance(value, tuple) and about.field_name not in _LISTS_OF_WORDS
         if days and not (value and all(0 < one <= NUMBER_MAX for one in value)):
             raise ValueError(f"must hold numbers from 1 to {NUMBER_MAX}, and at least one")
         return value
@@ -154,6 +182,13 @@ class Settings(BaseSettings):
     def _page(cls, value: str) -> str:
         if not re.fullmatch(r"https?://[^\s/?#@]+(/\S*)?", value):
             raise ValueError("must be an address like https://shop.example/account")
+        return value
+
+    @field_validator("web_hosts", "trusted_proxies")
+    @classmethod
+    def _listed(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"[\w.:/-]{1,255}", one, re.ASCII) for one in value):
+            raise ValueError('must be a list like ["127.0.0.1", "ops.shop.example"]')
         return value
 
     @field_validator(*_MAILBOXES)

@@ -21,7 +21,7 @@ from rich.table import Table
 from sqlalchemy import Engine, text
 
 from bench.cpu import seconds
-from worker.ops.running import start_run
+from worker.operating.running import start_run
 from worker.sandbox.books import compare
 from worker.sandbox.crowd import gather
 from worker.sandbox.processes import CHECKOUT

@@ -70,8 +70,8 @@ def table() -> Iterator[Bad]:
             values |= _WORDS
         elif "tuple" in str(field.annotation):
             values |= _LISTS
-            if name == "gross_price_currencies":
-                del values["empty"]  # no currency has gross prices unless one is named
+            if name in {"gross_price_currencies", "trusted_proxies"}:
+                del values["empty"]  # no currency has gross prices, and no proxy is believed, unless one is named
         else:
             values |= _KINDS.get(kind, {})
         values |= _MORE.get(name, {})

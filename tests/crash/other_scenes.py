@@ -17,10 +17,10 @@ from tests.support.imports import write_customers
 from tests.support.stories import customer, expire
 from worker import jobs
 from worker.errors import RefusedError
+from worker.operating.requeueing import Chosen, release, requeue
+from worker.operating.running import follow, start_run
 from worker.ops.app import app
 from worker.ops.importing import import_customers, load_catalogue_file
-from worker.ops.requeueing import Chosen, release, requeue
-from worker.ops.running import follow, start_run
 from worker.queue import execution, heartbeats, items
 from worker.sandbox.sample import SAMPLE_CATALOGUE
 

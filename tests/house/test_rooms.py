@@ -9,7 +9,8 @@ import pytest
 from tests.support.sources import CHECKOUT, Rule, Source, brings_in, complaints, imported, python_sources
 
 _NOT_THE_SCHEDULERS = tuple(
-    f"worker.{room}" for room in ("store", "gateways", "documents", "billing", "charging", "desk", "sandbox")
+    f"worker.{room}"
+    for room in ("store", "gateways", "documents", "billing", "charging", "desk", "operating", "web", "sandbox")
 )
 
 

@@ -10,7 +10,8 @@ import pytest
 from tests.support.sources import CHECKOUT, Source, python_sources
 from worker import errors, jobs
 from worker.job import Job
-from worker.ops import doctor, stuck
+from worker.operating import stuck
+from worker.ops import doctor
 from worker.store.audit import INVARIANTS
 
 _RUNBOOK = (CHECKOUT / "docs/runbook.md").read_text(encoding="utf-8")

@@ -60,7 +60,7 @@ def wrong_commands(name: str, text: str) -> Iterator[str]:
         command: Any = typer.main.get_command(app)
         while words and words[0] in getattr(command, "commands", {}):
             command = command.commands[words.pop(0)]
-        if words and hasattr(command, "default"):
+        if hasattr(command, "default") and (words or getattr(command, "bare", False)):
             command = command.commands[command.default]
         if hasattr(command, "commands"):
             yield f"{name}: odnowa {said}"

@@ -14,7 +14,7 @@ from tests.support.work import charge
 from worker import boundary
 from worker.billing.exchange import ExchangeRate, home_minor
 from worker.jobs.audit import as_of
-from worker.ops import stuck
+from worker.operating import stuck
 from worker.queue.plans import PlannedItem
 from worker.queue.runs import ring
 from worker.store import exchange_rates

@@ -13,7 +13,7 @@ from worker.billing.states import Payer
 from worker.desk.refund import refund
 from worker.desk.request import Role
 from worker.gateways.stripe import RefundRequest
-from worker.ops.requeueing import Chosen, requeue
+from worker.operating.requeueing import Chosen, requeue
 
 MONTHLY = wish("standard", "month", 3)
 

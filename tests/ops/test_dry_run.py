@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from tests.ops.conftest import Odnowa
 from tests.support.builders import catalogue, counts, rows, subscriber
 from tests.support.work import charge, run
-from worker.ops.running import dry_run
+from worker.operating.running import dry_run
 from worker.runtime import Runtime
 
 NOTHING_WRITTEN = "SELECT state, count(*) AS n FROM charges GROUP BY state ORDER BY state"

@@ -9,7 +9,7 @@ from tests.ops.workers import pretend_alive
 from tests.support.builders import rows, subscriber, update
 from tests.support.work import charge, item, run
 from worker.errors import RefusedError
-from worker.ops.running import Ending, Progress, follow, start_run
+from worker.operating.running import Ending, Progress, follow, start_run
 from worker.runtime import Runtime
 
 
@@ -102,7 +102,7 @@ def test_a_run_that_does_not_exist(runtime: Runtime) -> None:
 def test_waiting_rings_again_for_what_is_due(
     runtime: Runtime, engine: Engine, root: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.ops.running.SWEEP_EVERY_S", 0.02)
+    monkeypatch.setattr("worker.operating.running.SWEEP_EVERY_S", 0.02)
     pretend_alive(engine, "worker")
     waiting = item(engine, run_id=root)
     follow(runtime, root, timeout_s=0.1, poll_s=0.01)

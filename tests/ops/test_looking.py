@@ -12,7 +12,7 @@ from tests.ops.conftest import Odnowa
 from tests.support.builders import catalogue, rows, subscriber
 from tests.support.servers import own_database
 from tests.support.work import attempt, charge, item, mail, run
-from worker.ops.jobs import next_daily
+from worker.operating.timetable import next_daily
 
 PRAGUE = ZoneInfo("Europe/Prague")
 

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from tests.ops.conftest import Odnowa
 from tests.support.builders import rows, size, subscriber
 from tests.support.work import charge, item, mail, run
-from worker.ops.requeueing import Chosen, requeue
+from worker.operating.requeueing import Chosen, requeue
 from worker.queue.items import lease
 from worker.queue.runs import is_planned
 from worker.runtime import Runtime

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from worker.operating.running import Progress
 from worker.ops import show
 from worker.ops.edge import explained
-from worker.ops.running import Progress
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from tests.support.mail_sink import LINK, fresh, lead
 from tests.support.processes import listening
 from tests.support.servers import own_database
 from tests.support.steps import check_steps, watch_steps
-from worker.ops import stuck
+from worker.operating import stuck
 from worker.ops.app import app
 from worker.store import migrations
 

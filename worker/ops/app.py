@@ -24,6 +24,7 @@ from worker.ops import (
     run,
     runs,
     stuck,
+    users,
     vat,
 )
 from worker.ops.edge import EXIT_CODES, OneLineErrors
@@ -37,12 +38,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-app.command("jobs")(jobs.jobs)
+app.add_typer(jobs.app, name="jobs")
 app.command("run")(run.run)
 app.command("runs")(runs.runs)
 app.command("release")(runs.release)
 app.command("stuck")(stuck.stuck)
 app.command("requeue")(stuck.requeue)
+app.command("cancel")(stuck.cancel)
 app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
 app.command("audit")(audit.audit)
@@ -53,6 +55,7 @@ app.add_typer(invoices.app, name="invoice")
 app.add_typer(vat.app, name="vat")
 app.add_typer(rates.app, name="rates")
 app.add_typer(db.app, name="db")
+app.add_typer(users.app, name="user")
 desk_support.register(desk.app)
 desk_orders.register(desk.app)
 desk_money.register(desk.app)

@@ -10,7 +10,7 @@ from worker.ops.options import By, Day, Json, Reason
 if TYPE_CHECKING:
     from datetime import date
 
-    from worker.ops.running import DryRun, Followed
+    from worker.operating.running import DryRun, Followed
     from worker.queue.runs import PlannedRun
     from worker.runtime import Runtime
 
@@ -41,7 +41,7 @@ def run(  # noqa: PLR0913 - one argument per option
     """Run a job for a business date."""
     from worker import jobs
     from worker.job import find
-    from worker.ops import running
+    from worker.operating import running
     from worker.ops.session import find_subscription, open_runtime
 
     if dry_run and wait:
@@ -73,7 +73,7 @@ run.__doc__ = f"{run.__doc__}\n\n{EXIT_CODES}"
 def _follow(runtime: "Runtime", planned: "PlannedRun", *, timeout_s: float) -> "Followed":
     from rich.console import Console
 
-    from worker.ops import running
+    from worker.operating import running
 
     with Console(stderr=True).status(f"run {planned.run_id} of {planned.job}") as status:
 
@@ -120,8 +120,8 @@ def _show(planned: "PlannedRun", followed: "Followed | None", *, as_json: bool) 
 
 
 def _show_followed(followed: "Followed") -> None:
+    from worker.operating.running import Ending
     from worker.ops import show
-    from worker.ops.running import Ending
 
     counted = [(job, word, total) for job, of in followed.counts.items() for word, total in of.items()]
     if counted:

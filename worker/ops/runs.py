@@ -24,9 +24,9 @@ def runs(
     from worker import boundary
     from worker import jobs as registry
     from worker.job import find
+    from worker.operating.states import as_dict, state_of
     from worker.ops import show
     from worker.ops.session import open_store
-    from worker.ops.states import as_dict, state_of
     from worker.store import operations
 
     with open_store() as store:
@@ -65,8 +65,8 @@ def runs(
 
 def release(run: RunId, *, reason: NeedsReason, by: By, as_json: Json = False) -> None:
     """Let a held run go (R8d)."""
+    from worker.operating.requeueing import release as let_go
     from worker.ops import show
-    from worker.ops.requeueing import release as let_go
     from worker.ops.session import open_runtime
 
     with open_runtime() as runtime:

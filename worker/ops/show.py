@@ -8,6 +8,10 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from worker.operating.sums import money
+
+__all__ = ["age", "document", "facts", "instant", "line", "money", "table"]
+
 WIDTH = 180
 """Columns when nobody's terminal tells its own width: nothing is cut off in a pipe."""
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
@@ -51,14 +55,6 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
         # what customers and servers wrote is text, never markup
         made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH, highlight=False).print(made)
-
-
-def money(amount_minor: int | None, currency: str | None) -> str:
-    """Minor units as people read them: `57.00 EUR`."""
-    if amount_minor is None:
-        return ""
-    sign, whole = "-" if amount_minor < 0 else "", abs(amount_minor)
-    return f"{sign}{whole // 100}.{whole % 100:02} {currency or ''}".rstrip()
 
 
 def instant(value: datetime | None, zone: ZoneInfo) -> str:

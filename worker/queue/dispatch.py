@@ -6,6 +6,7 @@ from typing import Protocol
 from sqlalchemy import Engine, text
 
 from worker import boundary
+from worker.queue.pausing import NOT_PAUSED
 
 REDISPATCH_FIRST_S = 5
 REDISPATCH_MAX_S = 60
@@ -24,6 +25,7 @@ class Bell(Protocol):
 _IN_FLIGHT = """
     SELECT count(*) FROM work_items
     WHERE state = 'ready' AND dispatches > 0 AND next_dispatch_at > now() AND not_before <= now()
+      AND NOT EXISTS (SELECT FROM paused_jobs p WHERE p.job = work_items.job)
 """
 
 _MARK = text(f"""
@@ -33,7 +35,7 @@ _MARK = text(f"""
     WHERE id IN (
         SELECT id FROM work_items
         WHERE state = 'ready' AND not_before <= now() AND next_dispatch_at <= now()
-          AND (:all_items OR id = ANY(:items))
+          AND (:all_items OR id = ANY(:items)) AND {NOT_PAUSED.format(alias="work_items")}
         ORDER BY next_dispatch_at, id
         LIMIT CASE WHEN :all_items THEN greatest(:window - ({_IN_FLIGHT}), 0) ELSE :window END
         FOR UPDATE SKIP LOCKED)

@@ -16,6 +16,7 @@ from sqlalchemy.sql import bindparam
 
 from worker import boundary
 from worker.errors import LeaseLostError, PermanentError, TransientError
+from worker.queue.pausing import NOT_PAUSED
 from worker.queue.plans import Claimed, PlannedItem
 from worker.telemetry import scrubbed
 
@@ -88,18 +89,19 @@ def insert_items(
     return list(item_of.values())
 
 
-_LEASE = text("""
+_LEASE = text(f"""
     UPDATE work_items w
     SET state = 'leased', lease_token = :token, lease_expires_at = now() + make_interval(secs => :lease_s)
     FROM runs r
     WHERE w.id = :item AND w.state = 'ready' AND w.not_before <= now() AND r.id = w.run_id
+      AND {NOT_PAUSED.format(alias="w")}
     RETURNING w.id, w.run_id, coalesce(r.root_run_id, r.id) AS root, w.job, w.key, r.business_date,
               w.payload, w.attempts, w.deferrals
-""")
+""")  # noqa: S608 - no value is put into the text
 
 
 def lease(engine: Engine, item_id: int, *, lease_s: int) -> Lease | None:
-    """Take the item, or None when it is not ours to take: done, leased, not due, cancelled."""
+    """Take the item, or None when it is not ours to take: done, leased, not due, cancelled, its job paused."""
     token = uuid4()
     with boundary.transaction(engine, "queue.lease") as connection:
         row = connection.execute(_LEASE, {"item": item_id, "token": token, "lease_s": lease_s}).one_or_none()
@@ -181,6 +183,7 @@ def finish(engine: Engine, held: Lease, result: Mapping[str, object]) -> None:
 
 
 _FAIL = text("""
+    WITH failed AS (
     UPDATE work_items
     SET attempts = attempts + CASE WHEN :transient THEN 0 ELSE 1 END,
         deferrals = deferrals + CASE WHEN :transient THEN 1 ELSE 0 END,
@@ -189,7 +192,12 @@ _FAIL = text("""
         not_before = now() + make_interval(secs => :pause_s),
         next_dispatch_at = now() + make_interval(secs => :pause_s),
         lease_token = NULL, lease_expires_at = NULL, last_error = :error, last_traceback = :trace
-    WHERE id = :item AND lease_token = :token RETURNING run_id, state
+    WHERE id = :item AND lease_token = :token RETURNING id, run_id, state, attempts
+    ), kept AS (
+        INSERT INTO item_failures (item_id, attempt, error, traceback)
+        SELECT id, attempts, :error, :trace FROM failed WHERE NOT :transient OR state = 'dead'
+    )
+    SELECT run_id, state FROM failed
 """)
 
 
@@ -197,7 +205,7 @@ def fail(engine: Engine, held: Lease, error: BaseException, *, attempts_max: int
     """The lease failed: the item waits and is tried again, or is dead. Returns its new state, None when lost.
 
     What will fail again is dead at once. A server that is away is waited for, for about a day, and counts as no
-    attempt; anything else is tried `attempts_max` times.
+    attempt; anything else is tried `attempts_max` times. Each attempt is kept with its error, for whoever looks later.
     """
     transient = isinstance(error, TransientError)
     pause_s = min(RETRY_FIRST_S * 2 ** min(held.deferrals if transient else held.attempt - 1, 20), RETRY_MAX_S)
@@ -232,6 +240,7 @@ def hand_back(engine: Engine, held: Lease) -> None:
 
 
 _EXPIRE = text("""
+    WITH expired AS (
     UPDATE work_items
     SET attempts = attempts + 1, state = CASE WHEN attempts + 1 >= :attempts_max THEN 'dead' ELSE 'ready' END,
         lease_token = NULL, lease_expires_at = NULL, next_dispatch_at = now(),
@@ -239,7 +248,11 @@ _EXPIRE = text("""
     WHERE id IN (
         SELECT id FROM work_items WHERE state = 'leased' AND lease_expires_at < now()
         ORDER BY lease_expires_at LIMIT 500 FOR UPDATE SKIP LOCKED)
-    RETURNING run_id, state
+    RETURNING id, run_id, state, attempts, last_error
+    ), kept AS (
+        INSERT INTO item_failures (item_id, attempt, error) SELECT id, attempts, last_error FROM expired
+    )
+    SELECT run_id, state FROM expired
 """)
 
 
@@ -266,3 +279,17 @@ def requeue(connection: Connection, item_ids: Sequence[int]) -> list[int]:
     rows = connection.execute(_REQUEUE, {"items": list(item_ids)}).all()
     connection.execute(_REOPEN_RUNS, {"runs": [row.run_id for row in rows]})
     return [row.id for row in rows]
+
+
+_CANCEL = text("""
+    UPDATE work_items SET state = 'cancelled', done_at = now() WHERE id = ANY(:items) AND state = 'dead'
+    RETURNING id
+""")
+
+
+def cancel(connection: Connection, item_ids: Sequence[int]) -> list[int]:
+    """Give dead items up: they are not stuck any more, and the rows that they held are free for the next run.
+
+    Returns those that were dead; requeueing brings a cancelled one back.
+    """
+    return list(connection.execute(_CANCEL, {"items": list(item_ids)}).scalars())

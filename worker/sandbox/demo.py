@@ -20,9 +20,9 @@ from worker.charging.pages import read_pages
 from worker.clock import SystemClock, monotonic_s, sleep_s
 from worker.errors import OdnowaError
 from worker.jobs.audit import as_of
+from worker.operating.running import Ending, follow, start_run
 from worker.ops.importing.catalogue_file import load_catalogue_file
 from worker.ops.importing.customers import import_customers
-from worker.ops.running import Ending, follow, start_run
 from worker.sandbox import demo_report, sample
 from worker.sandbox.books import compare
 from worker.sandbox.processes import CHECKOUT

@@ -92,9 +92,7 @@ def _environment(given: Settings, stack: ExitStack, processes: list["subprocess.
         environment["RATES_API_BASE"] = f"http://127.0.0.1:{port}"
     if given.seller_vat == SellerVat.REGISTERED.value and "vies_base_url" not in given.model_fields_set:
         environment["VIES_BASE_URL"] = f"http://127.0.0.1:{_listen('vies_stand_in', processes)}"
-    if not given.link_signing_key.get_secret_value():
-        environment["LINK_SIGNING_KEY"] = SIGNING_KEY
-    return environment
+    return {"LINK_SIGNING_KEY": SIGNING_KEY, "WEB_SESSION_KEY": SIGNING_KEY} | environment
 
 
 def _given(settings: Settings) -> dict[str, str]:
@@ -131,12 +129,15 @@ def _listen(name: str, processes: list["subprocess.Popen[bytes]"], *flags: str) 
 def _tell(environment: Mapping[str, str]) -> None:
     """How another terminal reaches this installation."""
     names = ("DATABASE_URL", "REDIS_URL", "STRIPE_API_KEY", "STRIPE_API_BASE", "SMTP_HOST", "SMTP_PORT")
-    more = ("FILES_URL", "RATES_API_BASE", "LINK_SIGNING_KEY")
+    more = ("FILES_URL", "RATES_API_BASE", "LINK_SIGNING_KEY", "WEB_SESSION_KEY")
     lines = [f"export {name}='{environment[name]}'" for name in (*names, *more) if name in environment]
     script = FOLDER / "environment.sh"
     script.touch(mode=0o600)
     script.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(f"\n  . {script.relative_to(CHECKOUT)} && .venv/bin/odnowa doctor\n\nCtrl-C ends everything.")
+    print(f"\n  . {script.relative_to(CHECKOUT)} && .venv/bin/odnowa doctor\n")
+    address = f"http://{environment.get('WEB_HOST', '127.0.0.1')}:{environment.get('WEB_PORT', '8090')}/"
+    print(f"The console: {address}, once somebody may enter: odnowa user add NAME --role operator")
+    print("\nCtrl-C ends everything.")
 
 
 def _watch(processes: list["subprocess.Popen[bytes]"]) -> int:

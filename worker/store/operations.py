@@ -194,7 +194,7 @@ def dead_items(connection: Connection, *, most: int) -> Sequence[Row[Any]]:
 
 _HELD_RUNS = text("""
     SELECT id, job, business_date, held_reason, held_at AS since, extract(epoch FROM now() - held_at) AS age_s
-    FROM runs WHERE held_at IS NOT NULL ORDER BY id LIMIT :most
+    FROM runs WHERE finished_at IS NULL AND held_at IS NOT NULL ORDER BY id LIMIT :most
 """)
 
 

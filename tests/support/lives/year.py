@@ -20,7 +20,7 @@ from worker import jobs
 from worker.desk.my_package import my_package
 from worker.errors import ActRefusedError
 from worker.jobs import follow_payments
-from worker.ops import stuck
+from worker.operating import stuck
 from worker.queue import runs
 from worker.queue.plans import JobSpec, PlannedItem, PlanRequest, Trigger
 from worker.queue.runs import PlannedRun

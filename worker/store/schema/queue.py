@@ -93,3 +93,23 @@ heartbeats = Table(
     Column("details", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     one_of("kind", ("worker", "scheduler")),
 )
+
+paused_jobs = Table(
+    "paused_jobs",
+    metadata,
+    Column("job", Text, primary_key=True),
+    Column("paused_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("paused_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+item_failures = Table(
+    "item_failures",
+    metadata,
+    identity(),
+    reference("item_id", "work_items"),
+    Column("failed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("attempt", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("traceback", Text, comment="NULL when the lease ran out"),
+)

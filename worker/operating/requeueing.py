@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 from worker import boundary, jobs
 from worker.errors import RefusedError
 from worker.job import find
-from worker.ops.running import CHARGING_JOB, plan_request, ring
+from worker.operating.running import CHARGING_JOB, plan_request, ring
 from worker.queue import runs
+from worker.queue.items import cancel as cancel_items
 from worker.queue.items import requeue as requeue_items
 from worker.queue.plans import Claimed, Plan, PlanRequest, Trigger, in_items
 from worker.runtime import Runtime
@@ -134,6 +135,24 @@ def release(runtime: Runtime, run_id: int, *, by: str, reason: str) -> bool:
         items = runs.release(connection, run_id)
         _audit(connection, "release", by=by, reason=reason, details={"run": run_id, "items": len(items)})
     return ring(runtime, items)
+
+
+def cancel(runtime: Runtime, item_ids: Sequence[int], *, by: str, reason: str) -> list[int]:
+    """Give dead items up, all of those named or none; returns them.
+
+    Raises:
+        RefusedError: none was named, or one of them is not dead; nothing was written.
+    """
+    wanted = sorted(set(item_ids))
+    if not wanted:
+        raise RefusedError("nothing was chosen to be cancelled")
+    with boundary.transaction(runtime.engine, "ops.cancel") as connection:
+        done = cancel_items(connection, wanted)
+        wrong = sorted(set(wanted) - set(done))
+        if wrong:
+            raise RefusedError(f"no dead item: {', '.join(map(str, wrong))}; nothing was cancelled")
+        _audit(connection, "cancel", by=by, reason=reason, details={"items": done})
+    return done
 
 
 def _audit(connection: Connection, act: str, *, by: str, reason: str, details: dict[str, object]) -> None:

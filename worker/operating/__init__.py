@@ -1,0 +1,1 @@
+"""What an operator may do, whoever asks: the command line or the console, which do not see each other."""
