@@ -303,9 +303,10 @@ def a_change_was_paid_too_late(house: House) -> Made:
 
 @of_job("audit")
 def audit_finds_nothing(house: House) -> Made:
-    """A store in order."""
+    """A store in order, and the provider's day before."""
     customer(house)
     house.run("renew")
+    house.go_to(house.clock.today() + DAYS)
 
 
 @of_job("audit", but=("configuration_of_lots",))

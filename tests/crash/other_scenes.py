@@ -11,11 +11,14 @@ from tempfile import gettempdir
 import scheduler
 from tests.crash.scenes import Made, nothing, of_other
 from tests.support.builders import update
+from tests.support.doubles import charged_twice
 from tests.support.house import API_KEY, House
 from tests.support.imports import customer as csv_customer
 from tests.support.imports import write_customers
 from tests.support.stories import customer, expire
 from worker import jobs
+from worker.charging.duplicates import give_back
+from worker.charging.provider_audit import business_days, compare_provider
 from worker.errors import RefusedError
 from worker.operating.requeueing import Chosen, release, requeue
 from worker.operating.running import follow, start_run
@@ -85,6 +88,23 @@ def an_item_is_handed_back(house: House, made: Made) -> object:
 
     with contextlib.suppress(_AskedToEnd):
         execution.execute(house.engine, house.keeper, made, work, lease_s=30, attempts_max=5, interrupts=(_AskedToEnd,))
+    return None
+
+
+def _charged_twice(house: House) -> Made:
+    customer(house, external_id="shop")
+    house.run("renew")
+    charged_twice(house, "shop")
+    house.wait(minutes=40)
+
+
+@of_other("operator", _charged_twice)
+def give_back_what_was_charged_twice(house: House, made: Made) -> object:
+    """`odnowa audit --refund-duplicates`, at the house's time."""
+    del made
+    today = house.clock.today()
+    compared = compare_provider(house.runtime, business_days(house.clock, today, today))
+    give_back(house.runtime, compared.duplicates, by="eva", reason="charged twice")
     return None
 
 

@@ -240,6 +240,7 @@ KEPT_BECAUSE = {
     "ids of payments at the provider, by which the books are held against its books": {
         ("charges", "provider_intent"),
         ("payouts", "provider_refund"),
+        ("payouts", "provider_intent"),
         ("disputes", "provider_dispute"),
         ("attempts", "request_id"),
     },

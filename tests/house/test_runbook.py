@@ -13,6 +13,7 @@ from worker.job import Job
 from worker.operating import stuck
 from worker.ops import doctor
 from worker.store.audit import INVARIANTS
+from worker.store.audit.provider import RULES
 
 _RUNBOOK = (CHECKOUT / "docs/runbook.md").read_text(encoding="utf-8")
 _PAGES = dict(re.findall(r"^## (.+)\n((?:(?!##? ).*\n)*)", _RUNBOOK, re.MULTILINE))
@@ -78,7 +79,7 @@ def test_whatever_is_stuck_has_its_page() -> None:
 
 def test_every_invariant_has_its_page_and_every_page_its_invariant() -> None:
     pages = [name for name in _PAGES if name.startswith("audit: ")]
-    assert pages == [one.page for one in INVARIANTS.values()]
+    assert pages == [one.page for one in (*INVARIANTS.values(), *RULES.values())]
 
 
 @pytest.mark.parametrize("job", jobs.load().values(), ids=lambda job: job.name)

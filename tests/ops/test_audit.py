@@ -1,11 +1,18 @@
 """`odnowa audit`: a table of all invariants, what is broken in words, and an exit code for a pipeline."""
 
 import json
+from datetime import timedelta
+from pathlib import Path
 
+import pytest
 from sqlalchemy import Engine
 
 from tests.ops.conftest import Odnowa
 from tests.support.builders import account, counts, insert
+from tests.support.doubles import charged_twice, paid_by_hand
+from tests.support.house import House
+from tests.support.stories import customer
+from worker.clock import SystemClock
 from worker.store.audit import INVARIANTS
 
 
@@ -65,3 +72,65 @@ def test_an_unknown_name_is_refused_in_one_line(odnowa: Odnowa) -> None:
     assert result.stdout == ""
     assert result.stderr.startswith("odnowa: no invariant is called nothing; there are: terms_overlap, ")
     assert result.stderr.count("\n") == 1
+
+
+def test_a_day_is_compared_with_the_provider_and_what_was_charged_twice_goes_back(
+    odnowa: Odnowa, house: House, tmp_path: Path
+) -> None:
+    now = SystemClock(house.clock.zone).now()
+    house.clock.instant = now - timedelta(days=1)
+    house.emulator.set_clock(house.clock.instant)
+    day = house.clock.today()
+    customer(house, external_id="shop")
+    house.run("renew")
+    booked, other = charged_twice(house, "shop")
+    paid_by_hand(house, "shop", {}, amount_minor=900)
+    env = {"STRIPE_API_BASE": house.emulator.url, "FILES_URL": str(tmp_path)}
+    what = ("audit", "--provider", "--date", day.isoformat())
+    result = odnowa(*what, env=env)
+    assert result.exit_code == 1
+    said = " ".join(result.stdout.split())
+    assert 'runbook "audit: charged_twice"' in said
+    assert f"charged_twice shop 1 {other}: 5700 EUR, beside {booked} of charge 1" in said
+    assert said.endswith("3 charges, 0 refunds, 0 disputes at the provider, 1 of them foreign; 1 broken")
+    told = json.loads(odnowa(*what, "--json", env=env).stdout)
+    assert (told["since"], told["until"], told["charges"], told["broken"]) == (day.isoformat(), day.isoformat(), 3, 1)
+    assert [one["invariant"] for one in told["found"] if one["state"] == "broken"] == ["charged_twice"]
+    assert told["given_back"] == []
+
+    back = ("audit", "--refund-duplicates", "--since", day.isoformat(), "--until", day.isoformat())
+    dry = odnowa(*back, "--dry-run", env=env)
+    assert other in dry.stdout
+    assert house.fetch("SELECT 1 AS one FROM payouts") == []
+    made = odnowa(*back, "--reason", "charged twice", "--by", "eva", env=env)
+    assert (made.exit_code, "pay_refunds" in made.stderr) == (1, True)
+    assert house.fetch("SELECT provider_intent, amount_minor, state FROM payouts") == [
+        {"provider_intent": other, "amount_minor": 5700, "state": "planned"}
+    ]
+    house.drain()
+    assert [one["payment_intent"] for one in house.emulator.journal_refunds()] == [other]
+    again = odnowa(*back, "--reason", "charged twice", env=env)
+    assert (again.exit_code, again.stdout.rstrip().endswith("nothing broken")) == (0, True)
+    assert len(house.fetch("SELECT 1 AS one FROM payouts")) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "said"),
+    [
+        ("--refund-duplicates", 2, "needs --reason"),
+        ("--refund-duplicates --reason=", 2, "needs --reason"),
+        ("--date 2026-03-01", 2, "go with --provider"),
+        ("--dry-run", 2, "go with --provider"),
+        ("--provider --dry-run", 2, "no --only"),
+        ("--provider --only terms_overlap", 2, "no --only"),
+        ("--provider --date 2026-03-01 --since 2026-03-01", 2, "takes --date, or"),
+        ("--provider --date 2999-01-01", 1, "that day has not come"),
+        ("--provider --since 2026-03-02 --until 2026-03-01", 1, "lies after --until"),
+        ("--provider --date yesterday", 2, "is no date"),
+        ("--provider", 1, "stripe.charges cannot be read"),
+    ],
+)
+def test_what_cannot_be_asked_of_the_provider_is_refused(odnowa: Odnowa, asked: str, code: int, said: str) -> None:
+    result = odnowa("audit", *asked.split())
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert said in " ".join(result.stderr.replace("│", " ").split())

@@ -82,6 +82,7 @@ def test_two_upgrades_at_once_migrate_once(fresh: str, fresh_engine: Engine) -> 
             ended.callback(process.kill)
         wait_until(lambda: waiting_for_the_lock(fresh_engine) == 2)
         gate.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": MIGRATION_LOCK})
+        gate.commit()  # CREATE INDEX CONCURRENTLY waits for whoever may still read
         said = [process.communicate(timeout=30)[1] for process in upgrading]
         assert [process.returncode for process in upgrading] == [0, 0], said
     migrations.check_migrated(fresh_engine)

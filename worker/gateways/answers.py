@@ -75,6 +75,32 @@ class ProviderEvent:
     created_at: datetime
 
 
+class ChargeStatus(StrEnum):
+    """How a try to move money ended; one whose status we have never heard of is pending."""
+
+    SUCCEEDED = "succeeded"
+    PENDING = "pending"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderCharge:
+    """One try to move money, as the provider's list shows it: a PaymentIntent has one for each, and one success.
+
+    Amounts are minor units; `refunded_minor` is what of it went back, or is about to. The metadata is what the
+    PaymentIntent bore at that moment. `created_at` is when it was tried, however long ago the PaymentIntent was made.
+    """
+
+    charge: str
+    intent: str
+    status: ChargeStatus
+    amount_minor: int
+    refunded_minor: int
+    currency: str
+    metadata: Mapping[str, str]
+    created_at: datetime
+
+
 class RefundStatus(StrEnum):
     """Where a refund stands. A succeeded one may still fail later, when the bank sends the money back."""
 
@@ -110,6 +136,7 @@ class RefundAnswer:
     currency: str | None = None
     intent: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    created_at: datetime | None = None
     failure_reason: str | None = None
     code: str | None = None
     message: str | None = None
@@ -167,6 +194,8 @@ _STATUS = {
     "requires_action": AnswerKind.WAITING,
     "requires_capture": AnswerKind.UNKNOWN,
 }
+
+_CHARGE_STATUS: Mapping[str, ChargeStatus] = MappingProxyType({one.value: one for one in ChargeStatus})
 
 _REFUND_STATUS: Mapping[str | None, RefundStatus] = MappingProxyType(
     {
@@ -259,7 +288,7 @@ _REFUND_KINDS: Mapping[AnswerKind, RefundAnswerKind] = MappingProxyType(
 
 def of_refund(refund: stripe.Refund) -> RefundAnswer:
     """A refund that was returned."""
-    metadata = refund.metadata
+    metadata, created = refund.metadata, getattr(refund, "created", None)
     return RefundAnswer(
         kind=RefundAnswerKind.KNOWN,
         refund=refund.id,
@@ -268,8 +297,24 @@ def of_refund(refund: stripe.Refund) -> RefundAnswer:
         currency=refund.currency.upper(),
         intent=name_of(refund.payment_intent),
         metadata={} if metadata is None else dict(metadata.to_dict()),
+        created_at=None if created is None else datetime.fromtimestamp(created, UTC),
         failure_reason=getattr(refund, "failure_reason", None),
         request_id=_request_id_of(refund),
+    )
+
+
+def of_charge(charge: stripe.Charge) -> ProviderCharge:
+    """A charge that was listed; one without a PaymentIntent has "" for it."""
+    metadata = getattr(charge, "metadata", None)
+    return ProviderCharge(
+        charge=charge.id,
+        intent=name_of(charge.payment_intent) or "",
+        status=_CHARGE_STATUS.get(charge.status, ChargeStatus.PENDING),
+        amount_minor=charge.amount,
+        refunded_minor=charge.amount_refunded,
+        currency=charge.currency.upper(),
+        metadata={} if metadata is None else dict(metadata.to_dict()),
+        created_at=datetime.fromtimestamp(charge.created, UTC),
     )
 
 

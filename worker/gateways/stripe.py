@@ -1,6 +1,6 @@
 """The payment provider: create, confirm, read and cancel PaymentIntents in micro-batches, and read events.
 
-What is paid with and what goes back stand in files of their own; `StripeGateway` is all of it.
+What is paid with, what goes back and the lists stand in files of their own; `StripeGateway` is all of it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +16,7 @@ from worker import boundary
 from worker.errors import ProviderRefusedError, UnreachableError
 from worker.gateways.answers import AboutKind, Answer, AnswerKind, ProviderEvent, name_of, of_error, of_intent
 from worker.gateways.stripe_line import METHOD_TYPES, StripeLine, assert_key
+from worker.gateways.stripe_lists import Lists
 from worker.gateways.stripe_methods import Methods
 from worker.gateways.stripe_money_back import MoneyBack, RefundRequest
 
@@ -62,7 +63,7 @@ class ConfirmRequest:
 
 
 @dataclass(frozen=True)
-class StripeGateway(Methods, MoneyBack, StripeLine):
+class StripeGateway(Methods, MoneyBack, Lists, StripeLine):
     """The provider's API for one process; see `StripeLine` for what it is made of."""
 
     def create(self, intents: Sequence[IntentRequest]) -> list[Answer]:

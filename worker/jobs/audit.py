@@ -1,20 +1,23 @@
-"""The product audits itself: all that must hold over the whole store is asked once a day, after the morning's jobs.
+"""The product audits itself once a day, after the morning's jobs: its own store, and the day before at the provider.
 
-It looks at the store as it stands, so a date that is caught up has nothing to ask: only today's run has an item. It
-reads, and writes nothing but what it found: counts by invariant in its item's result and, when something is broken,
-one row of the audit log per run and a warning in the log. Twice is harmless: it changes nothing that it looks at.
+What must hold over the whole store is asked of the store as it stands, so a date that is caught up has nothing to ask
+of it: only today's run has that item. The day before the business date is held against the provider's lists, for every
+date, also of one that is caught up. Both read, and write nothing but what they found: counts in the item's result and,
+when something is broken, one row of the audit log per run and a warning in the log. Twice is harmless: they change
+nothing that they look at. A provider that does not answer lets that item be tried again, for about a day.
 
 Measured: 10,000 subscribers with 12 paid terms each take 1.2 s, 3.0 to 3.7 s on busy cores (`bench/README.md`). Each
 invariant is one statement under the statement timeout and lists a bounded number of rows, so a run is bounded too.
 """
 
 from collections.abc import Mapping
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 
 import structlog
 from sqlalchemy import Connection
 
 from worker import boundary
+from worker.charging.provider_audit import business_days, compare_provider, figures
 from worker.clock import monotonic_s
 from worker.job import job
 from worker.queue.items import Lease, fence
@@ -24,6 +27,8 @@ from worker.store import audit as invariants
 
 log = structlog.get_logger("audit")
 
+STORE, PROVIDER = "audit", "provider"
+"""The keys of the two items."""
 GRACE = timedelta(hours=1)
 """How long paper may take to follow money: what was paid a moment ago is no violation."""
 
@@ -44,21 +49,26 @@ def as_of(runtime: Runtime, *, grace: timedelta = GRACE) -> invariants.AsOf:
 
 
 def planner(runtime: Runtime) -> Planner:
-    """One item for today; none for a date that is caught up, since it would ask the same."""
+    """One item for the provider's day; for today one more, which a date that is caught up would only ask again."""
     del runtime
 
     def plan(connection: Connection, request: PlanRequest) -> Plan:
         del connection
+        items = [PlannedItem(key=PROVIDER, ids=())]
         if request.business_date < request.today:
-            return Plan([], {"invariants": 0})
-        return Plan([PlannedItem(key="audit", ids=())], {"invariants": len(invariants.INVARIANTS)})
+            return Plan(items, {"invariants": 0})
+        return Plan([PlannedItem(key=STORE, ids=()), *items], {"invariants": len(invariants.INVARIANTS)})
 
     return plan
 
 
 @job(planner=planner, daily_at=time(10, 0))
 def audit(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
-    """Ask all invariants; say loudly what is broken."""
+    """Ask all invariants, or compare the day before; say loudly what is broken."""
+    return _compare(runtime, lease) if lease.key == PROVIDER else _ask(runtime, lease)
+
+
+def _ask(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
     began = monotonic_s()
     with boundary.transaction(runtime.engine, "audit.look") as connection:
         found = invariants.look(connection, as_of(runtime))
@@ -70,3 +80,22 @@ def audit(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
             invariants.write_broken(connection, broken, run_id=lease.run_id)
         log.warning("audit_broken", violations=counts, seconds=round(monotonic_s() - began, 3))
     return {"invariants": len(found), "broken": len(broken), **counts}
+
+
+def compared_on(business_date: date) -> date:
+    """The day that a run for that date compares: it has ended, and what happened in it has settled."""
+    return business_date - timedelta(days=1)
+
+
+def _compare(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
+    began, day = monotonic_s(), compared_on(lease.business_date)
+    compared = compare_provider(runtime, business_days(runtime.clock, day, day))
+    broken = [one for one in compared.findings() if one.broken]
+    if broken:
+        with boundary.transaction(runtime.engine, "audit.write") as connection:
+            fence(connection, lease)
+            invariants.write_broken(connection, broken, run_id=lease.run_id, compared_on=day)
+        counts = {one.invariant.name: one.total for one in broken}
+        seconds = round(monotonic_s() - began, 3)
+        log.warning("audit_broken", day=day.isoformat(), violations=counts, seconds=seconds)
+    return {"day": day.isoformat(), **figures(compared)}

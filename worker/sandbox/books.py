@@ -37,6 +37,9 @@ _OURS = text("""
     WHERE c.state = 'succeeded' AND c.amount_minor > 0
 """)
 
+_CHARGED_TWICE = text("SELECT provider_intent FROM payouts WHERE provider_intent IS NOT NULL AND state = 'succeeded'")
+"""Payments that went back because the books carry another one of the same."""
+
 _OUR_REFUNDS = text("""
     SELECT p.id, p.provider_refund AS refund, p.amount_minor, p.currency FROM payouts p
     WHERE p.state IN ('pending', 'succeeded')
@@ -90,7 +93,8 @@ _INNER: Sequence[tuple[str, str]] = (
     (
         "more of a charge goes back than was paid",
         """SELECT count(*) FROM charges c
-           WHERE c.amount_minor < (SELECT sum(p.amount_minor) FROM payouts p WHERE p.charge_id = c.id)""",
+           WHERE c.amount_minor < (SELECT sum(p.amount_minor) FROM payouts p
+                                 WHERE p.charge_id = c.id AND p.provider_intent IS NULL)""",
     ),
     (
         "more of a charge was reversed than was sold",
@@ -116,12 +120,15 @@ def compare(engine: Engine, journal: Sequence[dict[str, Any]], refunds: Sequence
     with engine.connect() as connection:
         our_refunds = list(connection.execute(_OUR_REFUNDS))
         ours = {row.intent: (row.amount_minor, row.currency) for row in connection.execute(_OURS)}
+        given_back = set(connection.execute(_CHARGED_TWICE).scalars())
         inner = [(said, connection.execute(text(query)).scalar_one()) for said, query in _INNER]
     theirs = Counter(entry["payment_intent"] for entry in journal)
     sums = {entry["payment_intent"]: (entry["amount"], str(entry["currency"]).upper()) for entry in journal}
     differences = [f"{said}: {count}" for said, count in inner if count]
     differences += [f"{intent} was charged {count} times" for intent, count in theirs.items() if count > 1]
-    differences += [f"{intent} was charged and is not in our books" for intent in theirs.keys() - ours.keys()]
+    differences += [
+        f"{intent} was charged and is not in our books" for intent in theirs.keys() - ours.keys() - given_back
+    ]
     differences += [f"{intent} is in our books and was not charged" for intent in ours.keys() - theirs.keys()]
     differences += [
         f"{intent}: we say {ours[intent]}, the provider {sums[intent]}"

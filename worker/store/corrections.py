@@ -18,7 +18,8 @@ _TO_CORRECT = text(f"""
            (SELECT n.number FROM invoices n WHERE n.correction_id = k.id) AS in_force_number,
            EXISTS (SELECT 1 FROM charges o WHERE o.account_id = a.id AND o.purpose <> 'renewal'
                    AND o.state NOT IN ('succeeded', 'failed', 'cancelled')) AS ordering,
-           (coalesce((SELECT sum(p.amount_minor) FROM payouts p WHERE p.charge_id = c.id), 0)
+           (coalesce((SELECT sum(p.amount_minor) FROM payouts p
+                      WHERE p.charge_id = c.id AND p.provider_intent IS NULL), 0)
             + coalesce((SELECT sum(d.amount_minor) FROM disputes d
                         WHERE d.charge_id = c.id AND d.status = 'lost'), 0))::bigint AS paid_out_minor
     FROM invoices i
@@ -120,7 +121,7 @@ _TO_ISSUE = text(f"""
     LEFT JOIN payment_methods m ON m.id = c.last_method_id
     CROSS JOIN LATERAL (
         SELECT least(k.gross_minor, greatest(0, c.amount_minor - coalesce((
-            SELECT sum(o.amount_minor) FROM payouts o WHERE o.charge_id = c.id), 0)))::bigint AS minor
+            SELECT sum(o.amount_minor) FROM payouts o WHERE o.charge_id = c.id AND o.provider_intent IS NULL), 0)))::bigint AS minor
     ) paid
     WHERE k.charge_id = ANY(:charges) AND {_LACKS_ITS_INVOICE} AND c.parked_at IS NULL
     ORDER BY k.id FOR UPDATE OF c

@@ -40,7 +40,8 @@ def any_open(connection: Connection) -> bool:
 
 
 _READ = """
-    SELECT p.id, p.uid, p.state, p.provider_refund, p.currency, p.amount_minor, p.sent_at, p.checks, c.provider_intent
+    SELECT p.id, p.uid, p.state, p.provider_refund, p.currency, p.amount_minor, p.sent_at, p.checks,
+           coalesce(p.provider_intent, c.provider_intent) AS provider_intent
     FROM payouts p JOIN charges c ON c.id = p.charge_id
 """
 
@@ -64,7 +65,8 @@ _BEGIN = text(f"""
           AND r.id = p.refund_id AND {UNDISPUTED.format(account="r.account_id")}
         RETURNING p.*
     )
-    SELECT p.id, p.uid, p.state, p.provider_refund, p.currency, p.amount_minor, p.sent_at, p.checks, c.provider_intent
+    SELECT p.id, p.uid, p.state, p.provider_refund, p.currency, p.amount_minor, p.sent_at, p.checks,
+           coalesce(p.provider_intent, c.provider_intent) AS provider_intent
     FROM begun p JOIN charges c ON c.id = p.charge_id ORDER BY p.id
 """)  # noqa: S608 - no value is put into the text
 

@@ -59,7 +59,8 @@ _TO_REFUND = text(f"""
            coalesce((SELECT sum(e.amount_minor) FROM credit_entries e JOIN corrections o ON o.id = e.correction_id
                      WHERE o.charge_id = c.id), 0)::bigint AS corrected_minor,
            least(c.amount_minor,
-                 coalesce((SELECT sum(p.amount_minor) FROM payouts p WHERE p.charge_id = c.id), 0)
+                 coalesce((SELECT sum(p.amount_minor) FROM payouts p
+                           WHERE p.charge_id = c.id AND p.provider_intent IS NULL), 0)
                  + coalesce((SELECT sum(d.amount_minor) FROM disputes d
                              WHERE d.charge_id = c.id AND d.status = 'lost'), 0))::bigint AS paid_out_minor
     FROM charges c {IN_FORCE} WHERE c.id = ANY(:ids) ORDER BY c.id FOR UPDATE OF c
@@ -71,7 +72,8 @@ def to_refund(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
 
     What the bank took back by a lost dispute is paid out as well. Sums, lines and VAT are those of the invoice in
     force; `corrected_minor` is the credit that its corrections gave.
-    A payout counts whatever became of it: one that could not be paid is parked, and still promised.
+    A payout counts whatever became of it: one that could not be paid is parked, and still promised. One that gives back
+    what was charged twice is no money of this charge.
     """
     return connection.execute(_TO_REFUND, {"ids": list(ids)}).all()
 
@@ -180,6 +182,61 @@ def plan_order_return(  # noqa: PLR0913 - one argument per column
         today=today,
     )
     return add_payouts(connection, refund, [(charge_id, amount_minor)], currency=currency)
+
+
+_LOCK_CHARGED_TWICE = text("""
+    SELECT c.id, c.account_id, c.subscription_id, b.company
+    FROM charges c JOIN accounts a ON a.id = c.account_id
+    LEFT JOIN billing_details b ON b.account_id = a.id AND b.superseded_at IS NULL
+    WHERE c.id = :charge AND c.state = 'succeeded' AND c.provider_intent <> :duplicate
+      AND NOT EXISTS (SELECT 1 FROM charges o WHERE o.provider_intent = :duplicate)
+    FOR NO KEY UPDATE OF a
+""")
+_GIVEN_BACK = text("SELECT 1 FROM payouts WHERE provider_intent = :duplicate")
+_ADD_DUPLICATE = text("""
+    INSERT INTO payouts (refund_id, charge_id, currency, amount_minor, provider_intent)
+    VALUES (:refund, :charge, :currency, :amount, :intent) RETURNING id
+""")
+
+
+def lock_charged_twice(connection: Connection, charge: int, *, duplicate: str) -> Row[Any] | None:
+    """The paid charge beside which that PaymentIntent was paid too, its account locked.
+
+    None when our books carry the PaymentIntent, or a payout gives it back already.
+    """
+    row = connection.execute(_LOCK_CHARGED_TWICE, {"charge": charge, "duplicate": duplicate}).one_or_none()
+    # asked under the lock: who waited for it sees what was planned meanwhile
+    given_back = connection.execute(_GIVEN_BACK, {"duplicate": duplicate}).first() is not None
+    return None if given_back else row
+
+
+def plan_duplicate(
+    connection: Connection,
+    row: Row[Any],
+    *,
+    intent: str,
+    currency: str,
+    amount_minor: int,
+    reason: str,
+    today: date,
+) -> tuple[int, int]:
+    """Plan to give back so many minor units of a PaymentIntent that our books do not carry; the refund and its payout.
+
+    `row` is what `lock_charged_twice` gave. Nothing is reversed: what was charged twice was invoiced once.
+    """
+    refund = add_refund(
+        connection,
+        account_id=row.account_id,
+        subscription_id=row.subscription_id,
+        kind="duplicate",
+        overridden=False,
+        reason=reason,
+        currency=currency,
+        total_minor=amount_minor,
+        today=today,
+    )
+    values = {"refund": refund, "charge": row.id, "currency": currency, "amount": amount_minor, "intent": intent}
+    return refund, int(connection.execute(_ADD_DUPLICATE, values).scalar_one())
 
 
 _ADD_REVERSAL = text("""

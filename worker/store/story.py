@@ -133,7 +133,8 @@ _STORY = text("""
         SELECT coalesce(p.sent_at, p.created_at), 12, p.id, 'payout',
                jsonb_build_object('payout', p.id, 'uid', p.uid, 'refund', p.refund_id, 'charge', p.charge_id,
                                   'amount_minor', p.amount_minor, 'currency', p.currency, 'state', p.state,
-                                  'provider_refund', p.provider_refund, 'paid_at', p.paid_at, 'code', p.code,
+                                  'provider_refund', p.provider_refund, 'charged_twice', p.provider_intent,
+                                  'paid_at', p.paid_at, 'code', p.code,
                                   'parked', p.parked_reason, 'detail', p.parked_detail)
         FROM payouts p JOIN refunds f ON f.id = p.refund_id WHERE f.subscription_id = :subscription
         UNION ALL

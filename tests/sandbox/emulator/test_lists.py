@@ -132,3 +132,42 @@ def test_a_clock_that_was_moved_back_does_not_hide_anything() -> None:
 def test_one_cursor_at_a_time() -> None:
     with pytest.raises(ApiError):
         page([Shelf()], {"starting_after": "a", "ending_before": "b"}, lambda _name: 1, what="x")
+
+
+def test_charges_come_newest_first_refused_ones_too_by_intent_and_their_own_time(desk: Desk) -> None:
+    payer = desk.payer("insufficient_funds", "ok", "ok")
+    tried, other = desk.create(payer, mark="a"), desk.create(payer)
+    desk.declined(tried.id)
+    desk.control("PUT", "clock", {"advance_s": 3600})
+    paid = desk.confirm(tried.id, method=payer.method)
+    later = desk.confirm(other.id)
+    listed = desk.stripe.v1.charges.list({"payment_intent": tried.id}).data
+    assert [(each.status, each.metadata.to_dict()) for each in listed] == [
+        ("succeeded", {"mark": "a"}),
+        ("failed", {"mark": "a"}),
+    ]
+    assert listed[0].id == paid.latest_charge
+    assert 3600 <= listed[0].created - listed[1].created < 3660
+    of_all: Any = {"created": {"gte": listed[0].created}, "limit": 1}
+    newest = desk.stripe.v1.charges.list(of_all)
+    assert ([each.id for each in newest.data], newest.has_more) == ([later.latest_charge], True)
+    next_page: Any = {**of_all, "starting_after": newest.data[0].id}
+    older = desk.stripe.v1.charges.list(next_page)
+    assert ([each.id for each in older.data], older.has_more) == ([paid.latest_charge], False)
+    whole: Any = {**of_all, "expand": ["data.payment_intent"]}
+    expanded = desk.stripe.v1.charges.list(whole).data[0]
+    assert isinstance(expanded.payment_intent, stripe.PaymentIntent)
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("starting_after=ch_nothing", "resource_missing"),
+        ("payment_intent=pi_nothing", "resource_missing"),
+        ("customer=cus_1", "emulator_unsupported"),
+        ("metadata[mark]=a", "parameter_unknown"),
+    ],
+)
+def test_a_wrong_page_of_charges_is_refused(desk: Desk, query: str, code: str) -> None:
+    answer = desk.wire("GET", f"/v1/charges?{query}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)

@@ -274,7 +274,7 @@ def _charge(world: World, intent: PaymentIntent, method: PaymentMethod, *, outco
         intent.statement_descriptor_suffix,
         intent.receipt_email,
     )
-    world.charges[charge.id] = charge
+    world.keep_charge(charge)
     return charge
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from worker.sandbox.emulator import customers, disputes, intents, methods, refunds, setups
+from worker.sandbox.emulator import charges, customers, disputes, intents, methods, refunds, setups
 from worker.sandbox.emulator.call import Call
 from worker.sandbox.emulator.errors import MISSING, ApiError
 from worker.sandbox.emulator.params import (
@@ -197,6 +197,7 @@ _CREATE_REFUND = Spec(
     frozenset({"currency", "customer", "instructions_email", "origin", "refund_application_fee", "reverse_transfer"}),
 )
 _OF_CHARGES = Spec({**PAGING, "charge": text, "payment_intent": text, "created": span})
+_CHARGES = Spec({**PAGING, "payment_intent": text, "created": span}, frozenset({"customer", "transfer_group"}))
 _EVENTS = Spec({**PAGING, "created": span, "type": text, "types": names}, frozenset({"delivery_success"}))
 
 # (method, resource, "" for the collection, "id" for a member, or the verb after the member's id)
@@ -214,12 +215,8 @@ _route("GET", "mandates", "id", Endpoint("mandates.retrieve", methods.retrieve_m
 _route("POST", "customers", "", Endpoint("customers.create", customers.create, _CREATE_CUSTOMER))
 _route("GET", "customers", "id", Endpoint("customers.retrieve", customers.retrieve, _PLAIN))
 _route("DELETE", "customers", "id", Endpoint("customers.delete", customers.delete, Spec({})))
-_route(
-    "GET",
-    "charges",
-    "id",
-    Endpoint("charges.retrieve", lambda world, call: world.charge(call.target).shown(), _PLAIN),
-)
+_route("GET", "charges", "id", Endpoint("charges.retrieve", charges.retrieve, _PLAIN))
+_route("GET", "charges", "", Endpoint("charges.list", charges.list_charges, _CHARGES))
 _route("POST", "payment_methods", "", Endpoint("payment_methods.create", methods.create, _CREATE_METHOD))
 _route("GET", "payment_methods", "id", Endpoint("payment_methods.retrieve", methods.retrieve, _PLAIN))
 _route(

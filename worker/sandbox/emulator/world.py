@@ -49,6 +49,8 @@ class World:
         self.intents_of: dict[str, Shelf] = {}
         self.setups: dict[str, SetupIntent] = {}
         self.charges: dict[str, Charge] = {}
+        self.all_charges = Shelf()
+        self.charges_of: dict[str, Shelf] = {}  # by PaymentIntent
         self.refunds: dict[str, Refund] = {}
         self.all_refunds = Shelf()
         self.refunds_of: dict[str, Shelf] = {}  # by charge
@@ -102,6 +104,12 @@ class World:
             if own is None:
                 own = self.intents_of[intent.customer] = Shelf()
             own.add(intent.id, number=intent.number, created=intent.created)
+
+    def keep_charge(self, charge: Charge) -> None:
+        """Keep a new charge and put it on its lists."""
+        self.charges[charge.id] = charge
+        for shelf in (self.all_charges, self.charges_of.setdefault(charge.payment_intent, Shelf())):
+            shelf.add(charge.id, number=charge.number, created=charge.created)
 
     def keep_refund(self, refund: Refund) -> None:
         """Keep a new refund and put it on its lists."""

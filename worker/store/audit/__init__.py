@@ -6,11 +6,13 @@ standing     who is due, in dunning, past its end; what the customer is told of 
 money        charges, credit, goodwill
 back         money that goes back
 paper        invoices, credit notes, numbers, and the mails that bring them
+provider     what must hold between our books and the provider's
 vat          the proof of what was sold without VAT, and numbers that wait for it
 waiting      nothing waits longer than its limit
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -19,9 +21,9 @@ from sqlalchemy.sql import bindparam
 
 from worker.errors import RefusedError
 from worker.store.audit import back, money, paper, standing, terms, vat, waiting
-from worker.store.audit.invariant import AsOf, Finding, Invariant, Violation
+from worker.store.audit.invariant import AsOf, Finding, Invariant, MustHold, Violation
 
-__all__ = ["INVARIANTS", "AsOf", "Finding", "Invariant", "Violation", "find", "look", "write_broken"]
+__all__ = ["INVARIANTS", "AsOf", "Finding", "Invariant", "MustHold", "Violation", "find", "look", "write_broken"]
 
 INVARIANTS: Mapping[str, Invariant] = {
     one.name: one for group in (terms, standing, money, back, paper, vat, waiting) for one in group.INVARIANTS
@@ -67,19 +69,28 @@ def _ask(connection: Connection, one: Invariant, values: Mapping[str, object]) -
 # Guarded by the run, since an item may be done again when its worker died between this commit and the next.
 _WRITE_BROKEN = text("""
     INSERT INTO audit_log (actor, act, reason, details)
-    SELECT 'audit', 'audit', 'invariants are broken', :details
+    SELECT 'audit', 'audit', :reason, :details
     WHERE NOT EXISTS (SELECT 1 FROM audit_log l WHERE l.act = 'audit' AND l.created_at > now() - interval '2 days'
-                      AND l.details ->> 'run' = cast(:run AS text))
+                      AND l.details ->> 'run' = cast(:run AS text)
+                      AND l.details ->> 'day' IS NOT DISTINCT FROM cast(:day AS text))
 """).bindparams(bindparam("details", type_=JSONB))
 
 
-def write_broken(connection: Connection, broken: Sequence[Finding], *, run_id: int) -> None:
-    """Note what a run found broken: one row per run, with the first violations of each invariant."""
+def write_broken(
+    connection: Connection, broken: Sequence[Finding], *, run_id: int, compared_on: date | None = None
+) -> None:
+    """Note what a run found broken: one row per run, with the first violations of each invariant.
+
+    What a comparison with the provider found gets a row of its own, with the day that was compared.
+    """
+    day = None if compared_on is None else compared_on.isoformat()
+    reason = "invariants are broken" if day is None else "the provider's books are others"
     details: dict[str, Any] = {
         "run": run_id,
+        **({} if day is None else {"day": day}),
         "broken": {one.invariant.name: one.total for one in broken},
         "first": {
             one.invariant.name: [f"{each.account or '-'}: {each.what}" for each in one.violations] for one in broken
         },
     }
-    connection.execute(_WRITE_BROKEN, {"details": details, "run": str(run_id)})
+    connection.execute(_WRITE_BROKEN, {"details": details, "run": str(run_id), "day": day, "reason": reason})

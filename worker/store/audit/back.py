@@ -38,7 +38,8 @@ INVARIANTS: Sequence[Invariant] = (
         SELECT c.id, c.account_id, c.subscription_id, 'charge ' || c.id || ' took ' || coalesce(c.amount_minor, 0)
                || ', ' || p.amount_minor || ' go back'
         FROM charges c JOIN (
-          SELECT charge_id, sum(amount_minor) AS amount_minor FROM payouts GROUP BY charge_id) p ON p.charge_id = c.id
+          SELECT charge_id, sum(amount_minor) AS amount_minor FROM payouts WHERE provider_intent IS NULL
+          GROUP BY charge_id) p ON p.charge_id = c.id
         WHERE p.amount_minor > coalesce(c.amount_minor, 0)""",
     ),
     Invariant(
@@ -48,7 +49,7 @@ INVARIANTS: Sequence[Invariant] = (
         """
         SELECT c.id, c.account_id, c.subscription_id, 'charge ' || c.id || ' was returned and took ' || c.amount_minor
         FROM charges c WHERE c.returned_at IS NOT NULL AND c.amount_minor > 0
-          AND (SELECT array_agg(p.amount_minor) FROM payouts p WHERE p.charge_id = c.id)
+          AND (SELECT array_agg(p.amount_minor) FROM payouts p WHERE p.charge_id = c.id AND p.provider_intent IS NULL)
               IS DISTINCT FROM ARRAY[c.amount_minor]""",
     ),
     Invariant(

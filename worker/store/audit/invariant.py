@@ -71,25 +71,33 @@ class AsOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Invariant:
-    """Something that must hold over the whole store.
+class MustHold:
+    """Something that must hold, in words.
 
     Args:
         name: what it is called on the command line, in results and in the log.
         says: what is wrong where it is broken, with the product's rule if there is one.
         means: a sentence on what a failure means.
-        query: finds what breaks it: id, account_id, subscription_id, and in words `what` is wrong.
     """
 
     name: str
     says: str
     means: str
-    query: str
 
     @property
     def page(self) -> str:
         """The runbook's heading that tells what to do."""
         return f"audit: {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant(MustHold):
+    """Something that must hold over the whole store.
+
+    `query` finds what breaks it: id, account_id, subscription_id, and in words `what` is wrong.
+    """
+
+    query: str
 
     def statement(self) -> TextClause:
         """The query as it is executed: bounded, with accounts by their external id, and all violations counted."""
@@ -117,7 +125,7 @@ class Violation:
 class Finding:
     """What asking an invariant came to: how many violations there are, and the first of them."""
 
-    invariant: Invariant
+    invariant: MustHold
     total: int
     violations: Sequence[Violation]
 
