@@ -1,5 +1,6 @@
 """R7b, R12, R12c, R12d, R13, R15b: what must hold for every change, on every day and along every path."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -264,6 +265,24 @@ def test_R15b_a_discount_has_an_unused_part_too(held: Holdings, day: int, goodwi
     paid = price_term(holdings=held, purse=Purse(goodwill_minor=given), vat=vat).gross_minor
     # each line is rounded once, so a term of several lots may differ by half a unit a line
     assert priced.unused.gross_minor <= paid + len(held.lines)
+
+
+@patient
+@given(standings(), st.integers(0, 99_999), st.integers(0, 20_999))
+def test_R15b_a_change_reverses_no_more_than_is_left_of_the_invoice(
+    stands: tuple[Standing, date], net: int, vat: int
+) -> None:
+    """What support gave back in part is not given a second time (R14b)."""
+    standing, on = stands
+    purse = Purse(minimum_minor=MINIMUM)
+    whole = price_change(standing=standing, new=standing.holdings, on=on, purse=purse, vat=NO_VAT).unused
+    standing = replace(standing, left_minor=(net, vat))
+    unused = price_change(standing=standing, new=standing.holdings, on=on, purse=purse, vat=NO_VAT).unused
+    if whole.gross_minor <= net + vat:
+        assert unused == whole
+    else:
+        assert (unused.net_minor, unused.vat_minor, unused.gross_minor) == (net, vat, net + vat)
+        assert sum(line.net_minor for line in unused.lines) == net
 
 
 @pytest.mark.parametrize(

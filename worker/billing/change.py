@@ -22,6 +22,7 @@ from worker.billing.catalogue import Line, LineKind
 from worker.billing.holdings import Holdings
 from worker.billing.money import split
 from worker.billing.quote import PricedCharge, price_lines, taxed
+from worker.billing.reversal import spread
 from worker.billing.vat import VatDecision
 from worker.errors import RuleError
 
@@ -41,6 +42,8 @@ class Standing:
     following: the term that a renewal at the present interval would buy.
     vat: the decision that was frozen with the charge that sold the holdings, for the credit note (R15b).
     goodwill_minor: the discount that this charge had for the whole term, as its prices are: it has an unused part too.
+    left_minor: net and VAT of that charge's invoice that no credit note took back yet, None for an imported one:
+        what support gave back in part is neither reversed nor given a second time (R14b, R15b).
 
     Raises:
         RuleError: on building one whose terms overlap or stand in the wrong order.
@@ -51,6 +54,7 @@ class Standing:
     following: Term
     vat: VatDecision
     goodwill_minor: int = 0
+    left_minor: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.following.starts_on < self.term.ends_on:
@@ -207,6 +211,9 @@ def _unused(standing: Standing, *, days_left: int) -> Unused:
     if given:
         lines = (*lines, Line(LineKind.GOODWILL, 1, -given, -given))
     lines, net_minor, vat_minor = taxed(lines, vat=standing.vat)
+    if standing.left_minor is not None and sum(standing.left_minor) < net_minor + vat_minor:
+        net_minor, vat_minor = standing.left_minor
+        lines = spread(lines, net_minor) if net_minor else ()
     return Unused(lines, net_minor, vat_minor, net_minor + vat_minor)
 
 

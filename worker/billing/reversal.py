@@ -65,7 +65,7 @@ class Invoiced:
             # neither the net nor the VAT of the invoice may be overdrawn by a rounding
             vat_minor = min(max(vat_minor, gross_minor - net_left_minor, 0), gross_minor, vat_left_minor)
         net_minor = gross_minor - vat_minor
-        return Reversed(_spread(self._lines_left(), net_minor), net_minor, vat_minor)
+        return Reversed(spread(self._lines_left(), net_minor), net_minor, vat_minor)
 
     def _lines_left(self) -> tuple[Line, ...]:
         """The lines less what was taken back of each; an earlier line belongs to the first of its kind and price."""
@@ -80,7 +80,7 @@ class Invoiced:
         return kept if sum(line.net_minor for line in kept) > 0 else self.lines
 
 
-def _spread(lines: Sequence[Line], net_minor: int) -> tuple[Line, ...]:
+def spread(lines: Sequence[Line], net_minor: int) -> tuple[Line, ...]:
     """The lines in proportion, so that they add up to a net sum exactly; equal lines if that is their sum."""
     whole_minor = sum(line.net_minor for line in lines)
     spread: list[Line] = []

@@ -221,4 +221,5 @@ def standing_of(runtime: Runtime, row: Row[Any], *, today: date) -> Standing:
         following=following,
         vat=vat,
         goodwill_minor=row.sold_goodwill if row.sold_term else 0,
+        left_minor=None if row.sold is None else (row.sold_net_left, row.sold_vat_left),
     )

@@ -22,6 +22,7 @@ _BASIS = text(f"""
            s.id AS subscription_id, s.status, s.auto_renew, s.paid_until, s.term_number, s.anchor_on, s.anchor_number,
            f.id AS configuration_id, f.package, f.interval, f.conversation_block, f.agent_lots, f.block_lots,
            f.currency AS bought_in, t.number AS paid_number, t.starts_on, t.ends_on,
+           sold.net_minor - back.net_minor AS sold_net_left, sold.vat_minor - back.vat_minor AS sold_vat_left,
            sold.id AS sold_by, sold.frozen AS sold, sold.buys_term AS sold_term, sold.goodwill_minor AS sold_goodwill,
            m.id AS method_id, cast(:currency AS text) AS pay_in, {SCHEDULED}, {EVIDENCE},
            (SELECT coalesce(sum(e.amount_minor), 0)::bigint FROM credit_entries e
@@ -51,6 +52,10 @@ _BASIS = text(f"""
           AND returned_at IS NULL
         ORDER BY paid_at DESC, id DESC LIMIT 1
     ) sold ON true
+    LEFT JOIN LATERAL (
+        SELECT coalesce(sum(net_minor), 0)::bigint AS net_minor, coalesce(sum(vat_minor), 0)::bigint AS vat_minor
+        FROM reversals WHERE charge_id = sold.id
+    ) back ON true
     LEFT JOIN payment_methods m ON m.account_id = a.id AND m.state = 'in_use'
     WHERE a.id = :account
 """)  # noqa: S608 - no value is put into the text
