@@ -8,8 +8,8 @@ paid, what is owed. Where the rules are silent the comment says what was decided
 import calendar
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from types import MappingProxyType
 
@@ -152,6 +152,39 @@ def paying(owed: int, credit: int, minimum: int) -> Paying:
     return Paying(credit_used=credit, charge=owed - credit)
 
 
+@dataclass(eq=False)
+class Sale:
+    """A bill that was paid: what the provider took, what may still go back, what of it is invoiced."""
+
+    purpose: str
+    buys_term: bool
+    charged: int
+    credit_used: int
+    gave: int
+    gross: int
+    carried_out: int
+    paid_on: date
+    collected: list["Sale"] = field(default_factory=list)
+    """Those whose sums were carried here: they are invoiced with this one (R7b)."""
+    returned: int = 0
+    reversed: int = 0
+
+    @property
+    def refundable(self) -> int:
+        """What the provider can still give back."""
+        return self.charged - self.returned
+
+    @property
+    def taken_back(self) -> int:
+        """What credit notes took back of its invoice."""
+        return self.reversed + sum(each.taken_back for each in self.collected)
+
+    @property
+    def invoice_left(self) -> int:
+        """What of its invoice was not taken back; a carried sum has no invoice of its own."""
+        return 0 if self.carried_out else self.gross - self.taken_back
+
+
 @dataclass
 class Bill:
     """Something that is to be paid, with all that follows when it is.
@@ -169,38 +202,22 @@ class Bill:
     anchor: date | None = None
     unused: int = 0
     goodwill: int = 0
-    carried_in: int = 0
+    carried: list[Sale] = field(default_factory=list)
     turns_renewal_on: bool = False
+    term: int | None = None
+    """Which term of the subscription it is for; None where it begins one."""
     state: str = "new"
+    answer: str = ""
+    answer_at: datetime | None = None
+    gives_up_at: datetime | None = None
     first_declined: date | None = None
     next_try: date | None = None
     tried_with: int = 0
-    answer: str = ""
-    answer_on: date | None = None
 
     @property
     def reserved(self) -> int:
         """Credit of before that it takes."""
         return self.pays.credit_used - min(self.pays.credit_used, self.unused)
-
-
-@dataclass
-class Sale:
-    """A bill that was paid: what the provider took, what may still go back, what is still invoiced."""
-
-    purpose: str
-    charged: int
-    credit_used: int
-    gave: int
-    invoiced: int
-    paid_on: date
-    returned: int = 0
-    reversed: int = 0
-
-    @property
-    def refundable(self) -> int:
-        """What the provider can still give back."""
-        return self.charged - self.returned
 
 
 def retry_after(first_declined: date, today: date) -> date | None:
@@ -213,8 +230,3 @@ def retry_after(first_declined: date, today: date) -> date | None:
 def last_try(first_declined: date) -> date:
     """The day on which the schedule runs out (R10)."""
     return first_declined + timedelta(days=RETRY_DAYS[-1])
-
-
-def with_term(bill: Bill, starts: date) -> Bill:
-    """A whole term that starts on the day of the payment (R10)."""
-    return replace(bill, starts=starts, ends=months_after(starts, MONTHS[bill.plan.interval]), anchor=starts)

@@ -1,29 +1,29 @@
-"""The product against a notebook that is kept by the rules."""
+"""The product against a notebook that is kept by the rules; `make model` plays more of it."""
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
+from sqlalchemy import Engine
 
-from tests.model.machine import Machine, Tally
+from tests.model.ground import Size, play, quick
+from tests.model.machine import Tally
+from tests.model.mutants import MUTANTS
 from tests.support.house import House
 
-SHORT = settings(
-    max_examples=8,
-    stateful_step_count=12,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
-
-
-def machine_of(house: House, tally: Tally) -> type[Machine]:
-    """A machine that plays in this house."""
-    return type("Machine", (Machine,), {"house": house, "tally": tally})
+SHORT = Size(examples=6, steps=12)
+ENOUGH = Size(examples=150, steps=25, shrinks=False)
 
 
 @pytest.mark.timeout(120)
-def test_random_lives_go_as_a_notebook_kept_by_the_rules_says(house: House) -> None:
+def test_random_lives_go_as_a_notebook_kept_by_the_rules_says(house: House, engine: Engine) -> None:
     tally = Tally()
-    run_state_machine_as_test(machine_of(house, tally), settings=SHORT)
-    assert tally.charges > 8, tally
+    with quick(house, engine):
+        play(house, SHORT, tally)
+    assert tally.charges > SHORT.examples, tally
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_build_that_bends_a_rule_is_found(house: House, engine: Engine, name: str) -> None:
+    with quick(house, engine), MUTANTS[name](), pytest.raises(AssertionError) as difference:
+        play(house, ENOUGH, Tally())
+    assert "anna opens an account" in str(difference.value), "what differs is told as a story"
