@@ -14,11 +14,9 @@ BANK = {"soft": "insufficient_funds", "hard": "stolen_card", "ok": "ok", "action
 FAULTS = ["drop_after_execution", "drop_before_execution", "bad_gateway", "truncated", "rate_limit"]
 CALLS = ["payment_intents.confirm", "payment_intents.create", "payment_intents.cancel", "refunds.create"]
 
-faults = st.one_of(
-    st.tuples(st.sampled_from(FAULTS), st.sampled_from(CALLS)),
-    # an error that the provider keeps under the key of a creation answers it for a day: no minutes settle that
-    st.just(("error_after_execution", "payment_intents.confirm")),
-)
+# Not among them: a 500 that the provider keeps under the key, which is a story of a day (docs/reliability.md), and has
+# tests of its own; the model waits minutes.
+faults = st.tuples(st.sampled_from(FAULTS), st.sampled_from(CALLS))
 who = st.integers(0, 2)
 agents = st.integers(1, 9)
 extras = st.sampled_from([0, 100, 300])

@@ -36,6 +36,8 @@ from worker.desk.request import Caller, Done, Role
 from worker.desk.to_free import to_free
 from worker.runtime import Runtime
 
+MONTH = 31
+
 
 @dataclass
 class Tally:
@@ -176,17 +178,18 @@ class Machine(RuleBasedStateMachine):
 
     @rule(n=who, says=st.lists(answers, min_size=1, max_size=3))
     def bank_will_say(self, n: int, says: list[str]) -> None:
-        account = self._account(n)
+        self._bank(self._account(n), says)
+
+    def _bank(self, account: Account, says: list[str]) -> None:
         account.bank = [*says, "ok"]
         name = f"pm_{account.name}" if account.method == 1 else f"pm_{account.name}_{account.method}"
         self.house.emulator.script(name, *(script(each) for each in account.bank))
         self._tell(f"the bank of {account.name} will say {', '.join(account.bank)}")
 
-    @rule(n=who)
-    def approves_at_the_bank(self, n: int) -> None:
-        account = self._account(n)
-        if account.bill is None or account.bill.answer != ACTION:
-            return
+    @precondition(lambda self: any(each.bill and each.bill.answer == ACTION for each in self.accounts))
+    @rule()
+    def approves_at_the_bank(self) -> None:
+        account = next(each for each in self.accounts if each.bill and each.bill.answer == ACTION)
         account.succeed(self.played.now.date())
         self.played.approves_at_bank(account.name)
         self._tell(f"{account.name} approves at the bank")
@@ -214,7 +217,16 @@ class Machine(RuleBasedStateMachine):
     def a_term_ends(self) -> None:
         ends = [each.ends for each in self.accounts if each.live and each.ends > self.played.now.date()]
         days = (min(ends) - self.played.now.date()).days if ends else 1
-        self._days(min(days, 31))
+        self._days(min(days, MONTH))
+
+    @rule(n=who, says=st.lists(answers, min_size=1, max_size=4))
+    def a_renewal_meets_the_bank(self, n: int, says: list[str]) -> None:
+        """What the two rules above and below come to seldom by chance: the bank's answer is that to a renewal."""
+        account = self._account(n)
+        days = (account.ends - self.played.now.date()).days if account.live else 0
+        if 0 < days <= MONTH:
+            self._bank(account, says)
+            self._days(days)
 
     @rule(missed=st.integers(1, 3), twice=st.booleans())
     def nights_are_missed_and_caught_up(self, missed: int, twice: bool) -> None:  # noqa: FBT001 - drawn by name
