@@ -219,14 +219,16 @@ class Machine(RuleBasedStateMachine):
         days = (min(ends) - self.played.now.date()).days if ends else 1
         self._days(min(days, MONTH))
 
-    @rule(n=who, says=st.lists(answers, min_size=1, max_size=4))
-    def a_renewal_meets_the_bank(self, n: int, says: list[str]) -> None:
-        """What the two rules above and below come to seldom by chance: the bank's answer is that to a renewal."""
+    @rule(n=who, says=st.lists(answers, min_size=1, max_size=4), after=st.sampled_from([1, 0, 2, 6, 7]))
+    def a_renewal_meets_the_bank(self, n: int, says: list[str], after: int) -> None:
+        """What other rules come to seldom by chance: the bank's answer is that to a renewal, and days pass after it."""
         account = self._account(n)
         days = (account.ends - self.played.now.date()).days if account.live else 0
         if 0 < days <= MONTH:
             self._bank(account, says)
             self._days(days)
+            if after:
+                self._days(after)
 
     @rule(missed=st.integers(1, 3), twice=st.booleans())
     def nights_are_missed_and_caught_up(self, missed: int, twice: bool) -> None:  # noqa: FBT001 - drawn by name

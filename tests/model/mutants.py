@@ -8,6 +8,8 @@ from fractions import Fraction
 from typing import Any
 from unittest import mock
 
+from tests.model.machine import Machine
+from tests.model.reference import Wish
 from worker.billing import dunning, money, quote
 from worker.billing.change import Standing
 from worker.billing.dunning import Schedule
@@ -74,14 +76,41 @@ def credit_to_the_last_unit() -> Patch:
     return mock.patch.object(quote, "_pay", greedy)
 
 
-MUTANTS: Mapping[str, Callable[[], Patch]] = {
-    each.__name__: each
-    for each in (
-        rounds_down,
-        retries_a_day_late,
-        suspends_a_day_early,
-        refund_keeps_the_credit,
-        change_forgets_what_went_back,
-        credit_to_the_last_unit,
-    )
+def _declined(machine: Machine) -> None:
+    machine.begins("EUR", Wish("standard", "month", 3, 0))
+    machine.a_renewal_meets_the_bank(0, ["soft", "soft"], 1)
+
+
+def _lowered(machine: Machine) -> None:
+    machine.begins("EUR", Wish("pro", "month", 3, 100))
+    machine.days_pass(7)
+    machine.orders(0, Wish(agents=1))
+    machine.asks_for_a_refund(0)
+
+
+def _refused(machine: Machine) -> None:
+    machine.begins("EUR", Wish("standard", "month", 3, 0))
+    machine.a_renewal_meets_the_bank(0, ["hard"], 6)
+
+
+def _given_back(machine: Machine) -> None:
+    machine.begins("EUR", Wish("standard", "month", 3, 0))
+    machine.support_refunds_a_part(0, 1, 0)
+    machine.orders(0, Wish(agents=1))
+
+
+def _small_rest(machine: Machine) -> None:
+    machine.begins("EUR", Wish("standard", "month", 1, 0))
+    machine.days_pass(27)
+    machine.orders(0, Wish(extra=100))
+
+
+MUTANTS: Mapping[str, tuple[Callable[[], Patch], Callable[[Machine], None]]] = {
+    "rounds_down": (rounds_down, _lowered),
+    "retries_a_day_late": (retries_a_day_late, _declined),
+    "suspends_a_day_early": (suspends_a_day_early, _refused),
+    "refund_keeps_the_credit": (refund_keeps_the_credit, _lowered),
+    "change_forgets_what_went_back": (change_forgets_what_went_back, _given_back),
+    "credit_to_the_last_unit": (credit_to_the_last_unit, _small_rest),
 }
+"""What is broken, and a story that shows it; whole builds are also looked for at random."""
