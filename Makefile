@@ -21,7 +21,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 # Prerequisites are made from left to right: dev.txt holds all of runtime.txt, the project needs its build tool.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo run test storm crash rolling check fmt advisories lock bench pictures clean
+.PHONY: help setup demo run test storm crash model rolling check fmt advisories lock bench pictures clean
 
 DEMO_PARTS := $(VENV)/.runtime $(VENV)/.servers $(VENV)/.project
 TEST_PARTS := $(VENV)/.dev $(VENV)/.servers $(VENV)/.project
@@ -45,6 +45,9 @@ storm: $(TEST_PARTS) ## run the long storms: days of 1,000 renewals with kills, 
 
 crash: $(TEST_PARTS) ## die at every commit and outgoing call of every job and act, and audit what is left
 	@$(RUN) -m tests.crash $(ARGS)
+model: $(TEST_PARTS) ## play random customers' lives through the product and by a model of its rules; nothing may differ
+	@$(RUN) -m tests.model $(ARGS)
+
 rolling: $(TEST_PARTS) ## let the release before and this one work side by side while the schema moves on (needs the history)
 	@$(RUN) -m pytest -m rolling -s -p no:randomly tests $(ARGS)
 

@@ -8,6 +8,7 @@ import pytest
 from tests.support.builders import counts, credit
 from tests.support.counter import audited, customer_of, support_for
 from tests.support.house import House
+from tests.support.invariants import hold
 from tests.support.money_back import STANDARD, ask, bought, override, refused, reversed_sums, went_back
 from tests.support.shopping import buy, credit_of, entitled, newcomer, wish
 from tests.support.stories import customer, dying_at
@@ -257,6 +258,15 @@ def test_R14b_in_part_after_a_change_neither_payment_nor_invoice_is_overdrawn(ho
     assert override(house, 887, request_id="r-3").result["amount_minor"] == 887
     house.drain()
     assert house.books().equal, house.books().differences
+
+
+def test_R14b_what_support_gave_back_in_part_a_change_does_not_give_a_second_time(house: House) -> None:
+    bought(house)
+    override(house, 5000)
+    house.drain()
+    assert buy(house, "shop", wish(agents=2))["to_pay_minor"] == 3800 - 700, "700 of the invoice are left to reverse"
+    assert house.fetch("SELECT gross_minor FROM reversals ORDER BY id") == [{"gross_minor": 5000}, {"gross_minor": 700}]
+    hold(house)
 
 
 def test_R14b_the_lines_of_a_reversal_are_its_net_sum(house: House) -> None:

@@ -82,12 +82,16 @@ class Purse:
 
 @dataclass(frozen=True, slots=True)
 class Unused:
-    """The unused part of the old configuration, in minor units: what a credit note reverses (R15b)."""
+    """The unused part of the old configuration, in minor units: what a credit note reverses (R15b).
+
+    is_rest: it is all that was left of the invoice, and less than the days left are worth.
+    """
 
     lines: tuple[Line, ...]
     net_minor: int
     vat_minor: int
     gross_minor: int
+    is_rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +224,7 @@ def _at_most_left(unused: Unused, sold: Invoiced | None) -> Unused:
     if sold.left_minor == 0:
         return Unused(lines=(), net_minor=0, vat_minor=0, gross_minor=0)
     left = sold.take_back(sold.left_minor)
-    return Unused(left.lines, left.net_minor, left.vat_minor, left.gross_minor)
+    return Unused(left.lines, left.net_minor, left.vat_minor, left.gross_minor, is_rest=True)
 
 
 def _sell(

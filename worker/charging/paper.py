@@ -146,7 +146,7 @@ def _lines_given_back(row: Row[Any], starts_on: date, ends_on: date) -> list[dic
     block = frozen["conversation_block"]
     if row.changed_on is not None:
         whole = (ends_on - date.fromisoformat(frozen["starts_on"])).days
-        part = _part(starts_on, ends_on, days_whole=whole)
+        part = {} if frozen.get("is_rest") else _part(starts_on, ends_on, days_whole=whole)
         return [_line(line, block, part) for line in frozen["lines"]]
     # A refund takes lines back as they were sold, or in proportion; only the former are so many days of the price.
     part = {} if row.buys_term else _part(row.starts_on, row.ends_on, days_whole=row.sold.get("days_whole"))

@@ -230,6 +230,7 @@ def _frozen_order(row: Row[Any], offer: Offer) -> dict[str, object]:
             "gross_minor": offer.unused.gross_minor,
             "applied_minor": offer.applied_minor,
             "sold_by": row.sold_by,
+            "is_rest": offer.unused.is_rest,
             "vat": frozen_vat(offer.old_vat),
             "package": row.package,
             "interval": row.interval,

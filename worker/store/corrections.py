@@ -121,7 +121,8 @@ _TO_ISSUE = text(f"""
     LEFT JOIN payment_methods m ON m.id = c.last_method_id
     CROSS JOIN LATERAL (
         SELECT least(k.gross_minor, greatest(0, c.amount_minor - coalesce((
-            SELECT sum(o.amount_minor) FROM payouts o WHERE o.charge_id = c.id AND o.provider_intent IS NULL), 0)))::bigint AS minor
+            SELECT sum(o.amount_minor) FROM payouts o
+            WHERE o.charge_id = c.id AND o.provider_intent IS NULL), 0)))::bigint AS minor
     ) paid
     WHERE k.charge_id = ANY(:charges) AND {_LACKS_ITS_INVOICE} AND c.parked_at IS NULL
     ORDER BY k.id FOR UPDATE OF c
