@@ -17,7 +17,9 @@ from worker.errors import SettingsError
 
 TEXT_MAX = 1_000
 NUMBER_MAX = 2**31 - 1
+SECRET_MIN = 16
 _PAGES = ("stripe_api_base", "account_page_url", "payment_page_url")
+_LISTS_OF_WORDS = ("gross_price_currencies", "stripe_webhook_secrets")
 _MAILBOXES = ("mail_from", "mail_reply_to", "seller_email")
 
 
@@ -44,6 +46,9 @@ class Settings(BaseSettings):
     )
     stripe_connections: int = Field(default=24, ge=1, description="calls at once per process; one second of them")
     stripe_paced: bool = Field(default=True, description="off only for a provider without limits, as in the bench")
+    stripe_webhook_secrets: tuple[SecretStr, ...] = Field(
+        default=(), description="that sign its webhooks, as a JSON list; the old one and the new during a rotation"
+    )
 
     # The register of VAT numbers, asked by a registered seller only
     vies_base_url: str = "https://ec.europa.eu/taxation_customs/vies/rest-api"
@@ -130,6 +135,11 @@ class Settings(BaseSettings):
     worker_processes: int = Field(default=2, ge=1, description="worker processes per machine")
     worker_threads: int = Field(default=4, ge=1, description="threads per worker process")
 
+    # Metrics
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""), description="that a scraper must bear; empty: whoever reaches the page may read it"
+    )
+
     # Only for rehearsals
     clock_file: Path | None = Field(default=None, description="a file with seconds to add to the clock; sandbox only")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -144,7 +154,11 @@ class Settings(BaseSettings):
             raise ValueError(f"holds characters that cannot be seen, or more than {TEXT_MAX}")
         if isinstance(value, int | float) and not (math.isfinite(value) and value <= NUMBER_MAX):
             raise ValueError(f"must not be above {NUMBER_MAX}")
-        days = isinstance(value, tuple) and about.field_name != "gross_price_currencies"
+        if about.field_name == "stripe_webhook_secrets":
+            words = [one.get_secret_value() for one in value]
+            if not all(one.isascii() and one.isprintable() and SECRET_MIN <= len(one) <= TEXT_MAX for one in words):
+                raise ValueError(f"each must be {SECRET_MIN} to {TEXT_MAX} characters that can be seen")
+        days = isinstance(value, tuple) and about.field_name not in _LISTS_OF_WORDS
         if days and not (value and all(0 < one <= NUMBER_MAX for one in value)):
             raise ValueError(f"must hold numbers from 1 to {NUMBER_MAX}, and at least one")
         return value

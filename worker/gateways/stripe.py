@@ -180,6 +180,11 @@ class StripeGateway(Methods, MoneyBack, StripeLine):
             raise UnreachableError(f"the provider at {self.api_base} does not answer") from error
 
 
+def about_of(event_type: str) -> AboutKind:
+    """What an event of a type in `EVENT_TYPES` is about."""
+    return _ABOUT[event_type]
+
+
 def _event(event: stripe.Event) -> ProviderEvent:
     about, subject = _ABOUT[event.type], event.data.object
     name = str(subject["id"])

@@ -1,0 +1,1 @@
+"""The web process: the provider's webhooks, health, metrics, the console."""
