@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from settings import load_settings
 from worker import jobs, telemetry
 from worker.errors import OdnowaError, UnreachableError
-from worker.queue import dispatch, items, runs
+from worker.queue import dispatch, items, metering, runs
 from worker.queue.execution import LeaseKeeper
 from worker.queue.plans import JobSpec
 from worker.runtime import Runtime, open_runtime
@@ -124,6 +124,7 @@ def main() -> int:
         process=f"scheduler:{socket.gethostname()}",
         kind="scheduler",
     )
+    metering.begin()
     keeper.start(pid=os.getpid())
     log.info("scheduler_started", jobs=sorted(jobs.load()))
     scheduler.start()

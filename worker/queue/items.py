@@ -266,3 +266,14 @@ def requeue(connection: Connection, item_ids: Sequence[int]) -> list[int]:
     rows = connection.execute(_REQUEUE, {"items": list(item_ids)}).all()
     connection.execute(_REOPEN_RUNS, {"runs": [row.run_id for row in rows]})
     return [row.id for row in rows]
+
+
+_OLDEST_DUE = text("""
+    SELECT coalesce(max(extract(epoch FROM now() - greatest(not_before, created_at))), 0)::float8
+    FROM work_items WHERE state = 'ready' AND not_before <= now()
+""")
+
+
+def oldest_due_s(connection: Connection) -> float:
+    """How long the oldest item that may be done has waited for a worker, 0 when there is none."""
+    return float(connection.execute(_OLDEST_DUE).scalar_one())

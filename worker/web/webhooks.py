@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from worker import boundary
+from worker import boundary, meters
 from worker.charging.follow import INBOX
 from worker.errors import SignatureError, UnreachableError
 from worker.gateways.stripe_webhooks import Notice, check_signature, read_notice
@@ -39,17 +39,20 @@ def routes(runtime: Runtime) -> list[BaseRoute]:
             return PlainTextResponse("no webhooks are taken here\n", 404)
         body = await _body(request)
         if body is None:
+            meters.count(meters.WEBHOOKS, "too_large")
             return PlainTextResponse("too large, or too slow\n", 413)
         header = request.headers.get("stripe-signature", "")
         try:
             check_signature(body, header, runtime.door_keys.webhook_secrets, now=runtime.clock.now())
             notice = read_notice(body)
         except SignatureError as error:
+            meters.count(meters.WEBHOOKS, "refused")
             log.warning("webhook_refused", why=str(error))
             return PlainTextResponse("not signed as it should be\n", 400)
         try:
             await run_in_threadpool(keep, runtime, notice)
         except SQLAlchemyError as error:
+            meters.count(meters.WEBHOOKS, "not_kept")
             log.warning("webhook_not_kept", error=type(error).__name__)
             return PlainTextResponse("come again\n", 503)
         return PlainTextResponse("kept\n")
@@ -102,6 +105,7 @@ def keep(runtime: Runtime, notice: Notice) -> None:
                 root_run_id=None,
                 by="webhook",
             )
+    meters.count(meters.WEBHOOKS, "doubled" if kept is None else "kept" if notice.wanted else "ignored")
     if rung:
         try:
             dispatch.sweep(runtime.engine, runtime.bell, threads=runtime.limits.worker_threads, items=rung)
