@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from settings import load_settings
 from worker import jobs, telemetry
 from worker.errors import OdnowaError, UnreachableError
-from worker.queue import dispatch, items, runs
+from worker.queue import dispatch, items, metering, runs
 from worker.queue.execution import LeaseKeeper
 from worker.queue.plans import JobSpec
 from worker.runtime import Runtime, open_runtime
@@ -115,6 +115,7 @@ def main() -> int:
         process=f"scheduler:{socket.gethostname()}",
         kind="scheduler",
     )
+    metering.begin()
     keeper.start(pid=os.getpid())
     scheduler.start()
     log.info("scheduler_started", jobs=sorted(jobs.load()))

@@ -17,8 +17,9 @@ from worker.errors import SettingsError
 
 TEXT_MAX = 1_000
 NUMBER_MAX = 2**31 - 1
+SECRET_MIN = 16
 _PAGES = ("stripe_api_base", "account_page_url", "payment_page_url")
-_LISTS_OF_WORDS = ("gross_price_currencies", "web_hosts", "trusted_proxies")
+_LISTS_OF_WORDS = ("gross_price_currencies", "web_hosts", "trusted_proxies", "stripe_webhook_secrets")
 _MAILBOXES = ("mail_from", "mail_reply_to", "seller_email")
 
 
@@ -45,6 +46,9 @@ class Settings(BaseSettings):
     )
     stripe_connections: int = Field(default=24, ge=1, description="calls at once per process; one second of them")
     stripe_paced: bool = Field(default=True, description="off only for a provider without limits, as in the bench")
+    stripe_webhook_secrets: tuple[SecretStr, ...] = Field(
+        default=(), description="that sign its webhooks, as a JSON list; the old one and the new during a rotation"
+    )
 
     # The register of VAT numbers, asked by a registered seller only
     vies_base_url: str = "https://ec.europa.eu/taxation_customs/vies/rest-api"
@@ -145,7 +149,7 @@ class Settings(BaseSettings):
         default=8, ge=1, le=100, description="requests worked on at once; also reading connections"
     )
     web_page_timeout_s: int = Field(default=5, ge=1, description="the longest statement of a page that only shows")
-    web_body_max_bytes: int = Field(default=65_536, ge=1_024, description="the longest body of a request")
+    web_body_max_bytes: int = Field(default=262_144, ge=1_024, description="the longest body of a request")
     web_body_timeout_s: float = Field(default=10, gt=0, description="by when the whole body must be there")
     web_login_tries_max: int = Field(
         default=10, ge=1, description="per name and per address in the next setting's time"
@@ -156,6 +160,11 @@ class Settings(BaseSettings):
     )
     trusted_proxies: tuple[str, ...] = Field(
         default=(), description="addresses or networks of reverse proxies; as a JSON list"
+    )
+
+    # Metrics
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""), description="that a scraper must bear; empty: whoever reaches the page may read it"
     )
 
     # Only for rehearsals
@@ -172,6 +181,10 @@ class Settings(BaseSettings):
             raise ValueError(f"holds characters that cannot be seen, or more than {TEXT_MAX}")
         if isinstance(value, int | float) and not (math.isfinite(value) and value <= NUMBER_MAX):
             raise ValueError(f"must not be above {NUMBER_MAX}")
+        if about.field_name == "stripe_webhook_secrets":
+            words = [one.get_secret_value() for one in value]
+            if not all(one.isascii() and one.isprintable() and SECRET_MIN <= len(one) <= TEXT_MAX for one in words):
+                raise ValueError(f"each must be {SECRET_MIN} to {TEXT_MAX} characters that can be seen")
         days = isinstance(value, tuple) and about.field_name not in _LISTS_OF_WORDS
         if days and not (value and all(0 < one <= NUMBER_MAX for one in value)):
             raise ValueError(f"must hold numbers from 1 to {NUMBER_MAX}, and at least one")

@@ -13,7 +13,8 @@ OdnowaError
 │   ├── FileMissingError      a stored file is not there
 │   ├── FileDamagedError      a stored file has other bytes than were put there
 │   ├── UnmigratedError       the database is older or newer than the code
-│   └── ProviderRefusedError  the provider says that our request is wrong
+│   ├── ProviderRefusedError  the provider says that our request is wrong
+│   └── SignatureError        a message that claims to come from the provider does not
 └── TransientError            the same may succeed later
     ├── UnreachableError      a server does not answer
     └── LeaseLostError        another worker holds this item now; what was not written stays unwritten
@@ -87,6 +88,10 @@ class UnmigratedError(PermanentError):
 
 class ProviderRefusedError(PermanentError):
     """The provider says that our request is wrong."""
+
+
+class SignatureError(PermanentError):
+    """A message that claims to come from the provider is not signed by it, or is too old; it is not to be believed."""
 
 
 class UnreachableError(TransientError):

@@ -12,6 +12,7 @@ from worker import jobs, telemetry
 from worker.broker import QUEUE
 from worker.errors import OdnowaError
 from worker.job import Job
+from worker.queue import metering
 from worker.queue.execution import LeaseKeeper, execute
 from worker.queue.items import Lease
 from worker.runtime import Runtime, open_runtime
@@ -40,6 +41,7 @@ class Presence(Middleware):
         """Connections made before the fork are the master's; start afresh, then begin to beat."""
         del broker
         runtime.engine.dispose(close=False)
+        metering.begin()
         keeper.start(pid=os.getpid())
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:

@@ -74,6 +74,14 @@ class MailSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DoorKeys:
+    """What machines show at the web process: the provider's webhooks, and whoever reads the metrics."""
+
+    webhook_secrets: tuple[str, ...] = field(repr=False)
+    metrics_token: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Sizes and times of the queue."""
 
@@ -113,6 +121,7 @@ class Runtime:
     daily_rates: DailyRates
     home_currency: str | None
     """The currency of the tax office, in which documents of a registered seller are told too; None for others."""
+    door_keys: DoorKeys
 
 
 def make_clock(settings: Settings) -> Clock:
@@ -157,6 +166,8 @@ def hide_secrets(settings: Settings) -> None:
         settings.stripe_api_key.get_secret_value(),
         settings.smtp_password.get_secret_value(),
         settings.link_signing_key.get_secret_value(),
+        settings.metrics_token.get_secret_value(),
+        *(one.get_secret_value() for one in settings.stripe_webhook_secrets),
     )
     for address in (settings.database_url, settings.redis_url):
         # by hand, so that what is no address hides its password, too
@@ -264,6 +275,14 @@ def home_currency(settings: Settings) -> str | None:
     return settings.seller_currency if settings.seller_vat == SellerVat.REGISTERED.value else None
 
 
+def make_door_keys(settings: Settings) -> DoorKeys:
+    """What machines show at the web process."""
+    return DoorKeys(
+        webhook_secrets=tuple(one.get_secret_value() for one in settings.stripe_webhook_secrets),
+        metrics_token=settings.metrics_token.get_secret_value() or None,
+    )
+
+
 def make_runtime(settings: Settings) -> Runtime:
     """All parts, connected to nothing yet. Raises SettingsError with a sentence that names the variable."""
     hide_secrets(settings)
@@ -322,6 +341,7 @@ def make_runtime(settings: Settings) -> Runtime:
         files=make_files(settings),
         daily_rates=DailyRates(settings.rates_api_base, timeout_s=settings.rates_timeout_s),
         home_currency=home_currency(settings),
+        door_keys=make_door_keys(settings),
     )
 
 

@@ -16,7 +16,7 @@ from tests.support.processes import Listening
 from tests.support.servers import own_database
 
 CHECKS = [
-    *("settings", "clock", "database", "migrations", "redis", "provider", "mail server", "VIES", "files"),
+    *("settings", "clock", "database", "migrations", "redis", "provider", "webhooks", "mail server", "VIES", "files"),
     *("worker", "scheduler"),
 ]
 
@@ -34,6 +34,7 @@ def test_a_whole_house_is_well(
     assert result.exit_code == 0, result.stdout
     assert [line.split(":")[0] for line in result.stdout.splitlines()] == [f"ok    {check}" for check in CHECKS]
     assert f"{emulator.url}, not the real one" in result.stdout
+    assert "webhooks: no secret is set" in result.stdout
     assert mail_sink.files == []
 
 
@@ -50,7 +51,7 @@ def test_every_failing_part_is_named_with_what_to_do(odnowa: Odnowa, engine: Eng
     found = {one["check"]: one for one in json.loads(result.stdout)}
     assert list(found) == CHECKS
     well = [check for check, one in found.items() if one["ok"]]
-    assert well == ["database", "migrations", "VIES", "files"]
+    assert well == ["database", "migrations", "webhooks", "VIES", "files"]
     assert all(one["advice"] for one in found.values() if not one["ok"])
     assert "STRIPE_API_KEY is not set" in found["settings"]["seen"]
     assert "shifts time while the provider is the real one" in found["clock"]["seen"]

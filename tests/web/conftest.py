@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from settings import Settings
 from tests.support.builders import NOON
 from tests.support.house import MovableClock
+from tests.web.delivering import provider
 from worker import boundary
 from worker.operating.people import Role
 from worker.runtime import make_runtime
@@ -20,6 +21,9 @@ from worker.store.console import people
 from worker.web.app import build_app
 from worker.web.console import Console, make_console
 from worker.web.signing import fingerprint
+
+__all__ = ["provider"]
+"""A fixture that stands elsewhere."""
 
 TODAY = NOON.date()
 PASSWORD = "correct horse battery staple"  # noqa: S105 - everybody's in these tests

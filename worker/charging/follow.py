@@ -1,4 +1,4 @@
-"""The provider's events: payments, refunds and disputes that went on without our call.
+"""The provider's events, listed or brought by webhooks: payments, refunds and disputes that went on without our call.
 
 An event is only a hint. Final states never change, so they are believed; a failure is read back first, since it may
 speak of an earlier attempt.
@@ -19,11 +19,14 @@ from worker.charging.settle import settle
 from worker.errors import UnreachableError
 from worker.gateways.answers import AboutKind, ProviderEvent, RefundAnswerKind
 from worker.gateways.stripe import EVENTS_PAGE_MAX
+from worker.gateways.stripe_webhooks import as_provider_event
 from worker.queue.items import Lease, fence
 from worker.queue.runs import lock_planning
 from worker.runtime import Runtime
-from worker.store import attempts, payouts, provider
+from worker.store import attempts, inbox, payouts, provider
 
+INBOX = "inbox"
+"""The key of an item that looks into the inbox of webhooks."""
 PAGES_MAX = 20
 """Pages in one item; the next minute goes on."""
 OVERLAP = timedelta(seconds=60)
@@ -47,10 +50,7 @@ def settle_events(runtime: Runtime, lease: Lease) -> Counter[str]:
     after = cursor
     for _ in range(PAGES_MAX):
         events = runtime.payments.events(after=after, since=since)
-        counts["events"] += len(events)
-        counts += _settle_page(runtime, lease, [event for event in events if event.about is AboutKind.INTENT])
-        counts += _settle_refunds(runtime, lease, [event for event in events if event.about is AboutKind.REFUND])
-        counts += settle_disputes(runtime, lease, [event for event in events if event.about is AboutKind.DISPUTE])
+        counts += _settle_all(runtime, lease, events)
         if not events:
             break
         after = events[-1].event_id
@@ -58,6 +58,45 @@ def settle_events(runtime: Runtime, lease: Lease) -> Counter[str]:
         if len(events) < EVENTS_PAGE_MAX:
             break
     return +counts
+
+
+def settle_inbox(runtime: Runtime, lease: Lease) -> Counter[str]:
+    """Look now at what the provider's webhooks spoke of; they come out of order, late and more than once.
+
+    The cursor of the event list stays where it is: what a webhook brought first is read there again, and is no news.
+
+    Raises:
+        UnreachableError: the provider does not answer; the webhooks wait.
+    """
+    counts: Counter[str] = Counter()
+    for _ in range(PAGES_MAX):
+        with boundary.transaction(runtime.engine, "follow.inbox") as connection:
+            kept = inbox.waiting(connection, most=EVENTS_PAGE_MAX)
+        if not kept:
+            break
+        events = [
+            as_provider_event(
+                event_id=row.event_id,
+                type=row.type,
+                object_id=row.object_id,
+                intent_id=row.intent_id,
+                created_at=row.created_at,
+            )
+            for row in kept
+        ]
+        counts += _settle_all(runtime, lease, events)
+        with boundary.transaction(runtime.engine, "follow.handled") as connection:
+            fence(connection, lease)
+            inbox.handled(connection, [row.id for row in kept])
+    return +counts
+
+
+def _settle_all(runtime: Runtime, lease: Lease, events: Sequence[ProviderEvent]) -> Counter[str]:
+    counts = Counter({"events": len(events)})
+    counts += _settle_page(runtime, lease, [event for event in events if event.about is AboutKind.INTENT])
+    counts += _settle_refunds(runtime, lease, [event for event in events if event.about is AboutKind.REFUND])
+    counts += settle_disputes(runtime, lease, [event for event in events if event.about is AboutKind.DISPUTE])
+    return counts
 
 
 def _settle_page(runtime: Runtime, lease: Lease, events: Sequence[ProviderEvent]) -> Counter[str]:

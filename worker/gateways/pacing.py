@@ -12,7 +12,7 @@ from typing import Protocol
 
 import redis
 
-from worker import boundary
+from worker import boundary, meters
 from worker.clock import monotonic_s
 
 _RESERVE = """
@@ -58,10 +58,12 @@ class Pacer:
         """`count` slots on the process's monotonic clock, in seconds, one interval apart."""
         interval = 1 / self.per_second
         first = self._shared(endpoint, count, math.ceil(interval * 1_000_000))
+        meters.count(meters.SLOTS, endpoint, "alone" if first is None else "shared", by=count)
         if first is None:
             return self._alone(endpoint, count, interval * self.sharers)
         with self._guard:  # should Redis go away now, our own share begins after what we hold
             self._next_slot[endpoint] = max(first + count * interval, self._next_slot.get(endpoint, 0.0))
+        meters.observe(meters.PACE_WAITS, endpoint, seconds=max(first - monotonic_s(), 0.0))
         return [first + n * interval for n in range(count)]
 
     def _shared(self, endpoint: str, count: int, interval_us: int) -> float | None:

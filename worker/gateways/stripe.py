@@ -12,7 +12,7 @@ from typing import Any
 
 import stripe
 
-from worker import boundary
+from worker import boundary, meters
 from worker.errors import ProviderRefusedError, UnreachableError
 from worker.gateways.answers import AboutKind, Answer, AnswerKind, ProviderEvent, name_of, of_error, of_intent
 from worker.gateways.stripe_line import METHOD_TYPES, StripeLine, assert_key
@@ -119,9 +119,11 @@ class StripeGateway(Methods, MoneyBack, Lists, StripeLine):
         self._keep_turn(name, slot)
         with boundary.call(name):
             try:
-                return of_intent(one())
+                answer = of_intent(one())
             except Exception as error:  # noqa: BLE001 - whatever it is, it is an answer: unknown
-                return of_error(error)
+                answer = of_error(error)
+        meters.count(meters.ANSWERS, name, answer.kind.value)
+        return answer
 
     def events(self, *, after: str | None, since: datetime) -> list[ProviderEvent]:
         """One page of events about PaymentIntents, refunds and disputes, oldest first.
@@ -179,6 +181,11 @@ class StripeGateway(Methods, MoneyBack, Lists, StripeLine):
             raise ProviderRefusedError("the provider refuses STRIPE_API_KEY") from error
         except stripe.StripeError as error:
             raise UnreachableError(f"the provider at {self.api_base} does not answer") from error
+
+
+def about_of(event_type: str) -> AboutKind:
+    """What an event of a type in `EVENT_TYPES` is about."""
+    return _ABOUT[event_type]
 
 
 def _event(event: stripe.Event) -> ProviderEvent:

@@ -1,7 +1,8 @@
 """What the provider knows and we do not: events of payments that went on without us, and answers that were lost.
 
 Reads one page of events a minute while anything is open and four an hour otherwise, and single PaymentIntents only
-for what is unknown or has processed for long: the provider allows few reads. Twice is harmless: an event is only a
+for what is unknown or has processed for long: the provider allows few reads. A webhook rings for the same look at
+once; without any, the minute is soon enough (R6). Twice is harmless: an event is only a
 hint, and every settlement is guarded by the charge's state.
 """
 
@@ -12,7 +13,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from worker import boundary
-from worker.charging.follow import settle_events
+from worker.charging.follow import INBOX, settle_events, settle_inbox
 from worker.charging.recover import recover
 from worker.charging.waiting import look
 from worker.charging.withdraw import withdraw
@@ -20,7 +21,7 @@ from worker.job import job
 from worker.queue.items import Lease
 from worker.queue.plans import Claimed, Plan, PlannedItem, Planner, PlanRequest, in_items
 from worker.runtime import Runtime
-from worker.store import attempts, charges, payouts, provider
+from worker.store import attempts, charges, inbox, payouts, provider
 
 CHECKS_MAX = 500
 """Reads planned in one run; the rest follows a minute later."""
@@ -30,7 +31,7 @@ QUIET_PAUSE = timedelta(minutes=15)
 
 
 def planner(runtime: Runtime) -> Planner:
-    """Charges to read, and one item for the events: each minute while anything is open, else seldom."""
+    """Charges to read, events (each minute while anything is open, else seldom), and webhooks that wait."""
     del runtime
 
     def plan(connection: Connection, request: PlanRequest) -> Plan:
@@ -39,6 +40,8 @@ def planner(runtime: Runtime) -> Planner:
         quiet = attempts.open_since(connection) is None and not payouts.any_open(connection)
         if not quiet or provider.look_is_due(connection, before=request.now - QUIET_PAUSE):
             items.append(PlannedItem(key=EVENTS, ids=()))
+        if inbox.any_waiting(connection) and not inbox.is_rung_for(connection, job="follow_payments", key=INBOX):
+            items.append(PlannedItem(key=INBOX, ids=()))
         return Plan(items, {"reads": len(ids)})
 
     return plan
@@ -46,9 +49,11 @@ def planner(runtime: Runtime) -> Planner:
 
 @job(planner=planner, minutely=True)
 def follow_payments(runtime: Runtime, lease: Lease) -> Mapping[str, object]:
-    """Settle a batch of lost answers, or one page of events."""
+    """Settle a batch of lost answers, one page of events, or what webhooks spoke of."""
     if lease.key == EVENTS:
         return dict(settle_events(runtime, lease))
+    if lease.key == INBOX:
+        return dict(settle_inbox(runtime, lease))
     with boundary.transaction(runtime.engine, "follow.states") as connection:
         states = charges.states(connection, lease.ids, item=lease.item_id)
     return dict(_settle_lost(runtime, lease, states))

@@ -152,6 +152,13 @@ def _provider(settings: "Settings") -> str:
     return f"answers and knows our key: {where}"
 
 
+def _webhooks(settings: "Settings") -> str:
+    count = len(settings.stripe_webhook_secrets)
+    if not count:
+        return "no secret is set: none are taken, and events are read each minute"
+    return f"{count} secret{'s are' if count > 1 else ' is'} set"
+
+
 def _mail(settings: "Settings") -> str:
     from worker.runtime import make_mailer
 
@@ -215,6 +222,7 @@ _CHECKS: tuple[tuple[str, Check, str], ...] = (
     ("migrations", _migrations, "run `odnowa db upgrade`"),
     ("redis", _redis, "start Redis with `maxmemory-policy noeviction`, or correct REDIS_URL"),
     ("provider", _provider, "check STRIPE_API_KEY and STRIPE_API_BASE, and the way out of this network"),
+    ("webhooks", _webhooks, "set STRIPE_WEBHOOK_SECRETS to what the provider shows for the endpoint"),
     ("mail server", _mail, "check SMTP_HOST, SMTP_PORT, SMTP_USER, SMTP_PASSWORD and SMTP_STARTTLS"),
     ("VIES", _vies, "if VIES is away, wait; else check SELLER_VAT_NUMBER and the way out of this network"),
     ("files", _files, "check FILES_URL: the same place for all processes, which may write there"),

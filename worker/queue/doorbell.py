@@ -26,3 +26,12 @@ def memory_policy(url: str) -> str:
         client.close()
     assert isinstance(said, dict), "the synchronous client answers with what it read"
     return str(said.get("maxmemory_policy", "unknown"))
+
+
+def ping(client: redis.Redis) -> None:
+    """Pass if Redis answers. Raises UnreachableError."""
+    try:
+        with boundary.call("redis.ping"):
+            client.ping()
+    except (redis.RedisError, OSError) as error:
+        raise UnreachableError(f"Redis does not answer: {type(error).__name__}") from error

@@ -8,8 +8,10 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from worker import meters
+from worker.clock import monotonic_s
 from worker.errors import LeaseLostError
-from worker.queue import items
+from worker.queue import items, metering
 from worker.queue.heartbeats import BEAT_S, beat
 from worker.queue.items import Lease
 
@@ -70,6 +72,8 @@ class LeaseKeeper:
             thread = self._thread
         if thread is not None:
             thread.join(LAST_BEAT_S)
+        if self._process is not None:
+            metering.flush(self._engine)
 
     def _begin(self) -> None:
         if self._thread is None:
@@ -85,6 +89,7 @@ class LeaseKeeper:
                 items.renew_leases(self._engine, mine, lease_s=self._lease_s)
                 if self._process is not None:
                     beat(self._engine, process=self._process, kind=self._kind)
+                    metering.flush(self._engine)
             if self._ended.wait(min(self._lease_s / 3, BEAT_S)):
                 return
 
@@ -109,15 +114,20 @@ def execute(
     if held is None:
         return None
     keeper.hold(held)
+    outcome, began = "interrupted", monotonic_s()
     structlog.contextvars.bind_contextvars(job=held.job, run=held.run_id, item=held.item_id)
     try:
         result = work(held)
         items.finish(engine, held, result)
+        outcome = "done"
+        _count_results(held.job, result)
     except LeaseLostError:
+        outcome = "lease_lost"
         log.warning("lease_lost", attempt=held.attempt)
         return None
     except Exception as error:  # noqa: BLE001 - whatever it was, the item says so and is tried again
         state = items.fail(engine, held, error, attempts_max=attempts_max)
+        outcome = "dead" if state == "dead" else "failed"
         log.warning("item_failed", state=state, attempt=held.attempt, error=f"{type(error).__name__}: {error}"[:300])
         return state
     except interrupts:
@@ -126,5 +136,13 @@ def execute(
         raise
     finally:
         keeper.drop(held)
+        meters.observe(meters.ITEMS, held.job, seconds=monotonic_s() - began)
+        meters.count(meters.ENDS, held.job, outcome)
         structlog.contextvars.unbind_contextvars("job", "run", "item")
     return "done"
+
+
+def _count_results(job: str, result: Mapping[str, object]) -> None:
+    for word, number in result.items():
+        if isinstance(number, int) and number > 0:
+            meters.count(meters.RESULTS, job, word, by=number)

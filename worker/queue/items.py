@@ -293,3 +293,14 @@ def cancel(connection: Connection, item_ids: Sequence[int]) -> list[int]:
     Returns those that were dead; requeueing brings a cancelled one back.
     """
     return list(connection.execute(_CANCEL, {"items": list(item_ids)}).scalars())
+
+
+_OLDEST_DUE = text("""
+    SELECT coalesce(max(extract(epoch FROM now() - greatest(not_before, created_at))), 0)::float8
+    FROM work_items WHERE state = 'ready' AND not_before <= now()
+""")
+
+
+def oldest_due_s(connection: Connection) -> float:
+    """How long the oldest item that may be done has waited for a worker, 0 when there is none."""
+    return float(connection.execute(_OLDEST_DUE).scalar_one())

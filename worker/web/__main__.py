@@ -10,6 +10,8 @@ import uvicorn
 from settings import load_settings
 from worker import telemetry
 from worker.errors import OdnowaError
+from worker.queue import metering
+from worker.web import health, metrics, webhooks
 from worker.web.app import build_app
 from worker.web.console import open_console
 
@@ -31,12 +33,13 @@ def main() -> int:
         print(f"web: {error}", file=sys.stderr)  # noqa: T201 - the one line for whoever started it
         return 1
     console.specs()
+    metering.begin()
     # uvicorn ends in order and then raises the signal again, for whoever stood here before it
     signal.signal(signal.SIGTERM, _ended)
     signal.signal(signal.SIGINT, _ended)
     log.info("web_started", host=settings.web_host, port=settings.web_port)
     uvicorn.run(
-        build_app(console),
+        build_app(console, [one(console.runtime) for one in (webhooks.routes, health.routes, metrics.routes)]),
         host=settings.web_host,
         port=settings.web_port,
         # our own: who may speak for others is said by TRUSTED_PROXIES
