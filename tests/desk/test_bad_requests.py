@@ -47,6 +47,7 @@ from worker.billing.catalogue import Package
 from worker.billing.holdings import Wish
 from worker.billing.states import Payer
 from worker.desk.billing_details import change_billing_details
+from worker.desk.correct_invoice import correct_invoice
 from worker.desk.disputes import release_dispute
 from worker.desk.erase import erase
 from worker.desk.invoice_note import write_invoice_note
@@ -276,6 +277,25 @@ OTHERS = [
     Bad("R17 a note that rings", live(), asks(write_invoice_note, note="ding\x07"), "characters"),
     Bad("R17 a note turned around", live(), asks(write_invoice_note, note="\u202eabc"), "characters"),
     Bad("R17 no invoice", live(), asks(write_invoice_note, note="x", invoice_number="'"), "no_invoice"),
+    Bad("R16 corrected by the customer", live(), asks(correct_invoice, number="1", reason="x"), "support_only"),
+    Bad(
+        "R16 corrected without a reason",
+        live(),
+        asks(correct_invoice, number="1", role=Role.SUPPORT, reason=" "),
+        "reason_missing",
+    ),
+    Bad(
+        "R16 nothing to correct",
+        live(),
+        asks(correct_invoice, number="\ud800", role=Role.SUPPORT, reason="x"),
+        "no_invoice",
+    ),
+    Bad(
+        "R16 no such invoice to correct",
+        live(),
+        asks(correct_invoice, number="2026000001", role=Role.SUPPORT, reason="x"),
+        "no_invoice",
+    ),
     Bad("R16 resent by the customer", live(), asks(resend_invoice, number="1", reason="x"), "support_only"),
     Bad(
         "R16 nothing to resend",

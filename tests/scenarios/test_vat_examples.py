@@ -8,6 +8,7 @@ from tests.support.house import House
 from tests.support.invariants import hold
 from tests.support.register import Register
 from tests.support.shopping import buy, caller, credit_of, newcomer, wish
+from worker.desk.correct_invoice import correct_invoice
 from worker.desk.refund import refund
 from worker.desk.request import Role
 
@@ -100,4 +101,37 @@ def test_R14b_a_refund_after_credit_was_spent(registered: House) -> None:
     assert charged(house) == [11495, 0, 7268]
     assert credit_of(house, "shop") == 1928, "what credit had paid is credit again"
     assert [row["amount_minor"] for row in house.fetch("SELECT amount_minor FROM payouts")] == [7268]
+    hold(house)
+
+
+def test_R16_a_VAT_number_that_was_confirmed_late(registered: House, register: Register) -> None:
+    house = registered
+    publish(house, house.clock.today(), EUR="25")
+    register.tell("outages", {"country": "PL", "error": "MS_UNAVAILABLE"})
+    newcomer(house, "shop", country="PL", vat_number=NUMBER)
+    house.run("check_vat_numbers")
+    buy(house, "shop", wish("standard", "month", 3))
+    register.tell("outages", {"country": "PL", "error": None})
+    house.go_to(date(2026, 3, 20))
+    house.run("check_vat_numbers")
+    publish(house, house.clock.today(), EUR="24")
+    (first,) = house.fetch("SELECT number, snapshot FROM invoices")
+    support = caller("shop", Role.SUPPORT)
+    correct_invoice(house.runtime, support, number=first["number"], request_id="late", reason="confirmed late")
+    house.drain()
+    assert credit_of(house, "shop") == 1311
+    buy(house, "shop", wish(agents=5))
+    # Unused, as the invoice in force says: 57.00 x 26/31 = 47.81. New: 79.68. To pay: 79.68 - 47.81 - 13.11 = 18.76
+    assert papers(house) == [
+        ("invoice", "23", 5700, 1311, 7011),
+        ("invoice", "0", 5700, 0, 5700),
+        ("credit_note", "23", 5700, 1311, 7011),
+        ("invoice", "0", 7968, 0, 7968),
+        ("credit_note", "0", 4781, 0, 4781),
+    ]
+    assert charged(house) == [7011, 1876]
+    _, new, note = house.fetch("SELECT snapshot, paid_on FROM invoices ORDER BY id LIMIT 3")
+    assert new["paid_on"] == date(2026, 3, 15)
+    assert new["snapshot"]["exchange"]["rate"] == first["snapshot"]["exchange"]["rate"]
+    assert note["snapshot"]["exchange"]["gross_minor"] == first["snapshot"]["exchange"]["gross_minor"]
     hold(house)

@@ -205,7 +205,7 @@ def _planned(runtime: Runtime, connection: Connection, account: int, wish: _Wish
     row = _in_force(connection, account, wish.number)
     sale = invoiced(row._asdict())
     if not sale.left_minor:
-        raise ActRefusedError("nothing_left", f"all of {row.number} was given back: there is nothing to correct")
+        raise ActRefusedError("nothing_left", f"all of {row.number} was given back: there is nothing left to correct, choose another one")
     try:
         vat = sale.vat if wish.keep_vat else _decide(runtime, row, sale.vat)
     except RuleError as error:
