@@ -16,6 +16,7 @@ from worker import jobs
 from worker.clock import monotonic_s, sleep_s
 from worker.errors import ActRefusedError
 from worker.jobs.audit import as_of
+from worker.queue.runs import last_due_date
 
 _OPEN = """
     SELECT 'charge ' || id || ' is ' || state AS what FROM charges
@@ -33,12 +34,12 @@ _STAYS_S = 2.0
 def still_open(site: Site) -> list[str]:
     """What could still go on by itself; also a day that the timetable has not planned, and customers without answer."""
     found = [row["what"] for row in rows(site.stage, _OPEN)]
-    today = site.stage.runtime.clock.today()
     planned = {row["job"]: row["on_day"] for row in rows(site.stage, _LAST_RUNS)}
     for job in jobs.load().values():
         spec = job.spec(site.stage.runtime)
-        if spec.daily_at is not None and planned.get(spec.name) != today:
-            found.append(f"{spec.name} of {today} is not planned")
+        due = last_due_date(spec, site.stage.runtime.clock)
+        if due is not None and planned.get(spec.name) != due:
+            found.append(f"{spec.name} of {due} is not planned")
     buyers = site.roles["customers"].process
     if buyers is None or buyers.poll() is None or buyers.returncode != 0:
         found.append("customers wait for an answer")

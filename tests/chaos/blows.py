@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -158,7 +159,9 @@ def _provider_faults(site: Site, blow: Blow) -> Struck:
 
 
 def _provider_stop(site: Site, blow: Blow) -> Struck:
-    return f"for {blow.lasts_ms} ms", _stop([site.stage.listening["emulator"].pid])
+    # another thread ends it: ours may be waiting for the provider's answer meanwhile
+    threading.Timer(blow.lasts_ms / 1000, _stop([site.stage.listening["emulator"].pid])).start()
+    return f"for {blow.lasts_ms} ms", None
 
 
 def _mail_trouble(site: Site, blow: Blow) -> Struck:

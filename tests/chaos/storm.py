@@ -3,12 +3,14 @@
 import heapq
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 
+import psycopg
 import redis
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,6 +21,7 @@ from tests.chaos.site import Site
 from tests.support import builders
 from tests.support.nights import plan as plan_run
 from tests.support.nights import rows
+from worker import jobs
 from worker.clock import monotonic_s, sleep_s
 from worker.errors import OdnowaError
 from worker.ops.importing.catalogue_file import load_catalogue_file
@@ -33,6 +36,9 @@ DAY_S = 10
 TIMES = (time(10, 30), time(23, 20))
 SOON = "20"
 """Seconds after which a payment that is processing ends, instead of the sample's hours."""
+MISSED = ("missed", "nobody lived", "it was down", "Redis was down", "PostgreSQL was down", "0 connections")
+AGAIN = 4
+"""So often is a blow that hit nobody tried again, each a second later."""
 JOBS = ("renew", "suspend", "remind", "follow_payments", "issue_invoices", "deliver_mail")
 
 
@@ -65,17 +71,20 @@ def play(storm: Storm, folder: Path) -> Result:
     pause_ms = storm.seconds * 1000 // max(1, storm.buyers * 6)
     buyers = [sys.executable, "-m", "tests.chaos.customers", "--log", str(folder / "answers")]
     buyers += ["--count", str(storm.buyers), "--pause-ms", str(pause_ms)]
+    began = monotonic_s()
     with Site(folder, worker=storm.worker, customers=buyers) as site:
         days = max(2, storm.seconds // DAY_S)
         today = site.stage.runtime.clock.today()
         first = today - timedelta(days=days)
+        storm.say(f"up after {monotonic_s() - began:.1f} s")
         site.go_to(first, TIMES[0])
         _fill(site, storm, first=first, days=days)
         site.start()
         result = Result(_rage(site, storm, first=first, days=days))
         _calm(site, today)
         if storm.hurried:
-            _ask_for(site, today)
+            daily = [name for name, job in jobs.load().items() if job.spec(site.stage.runtime).daily_at is not None]
+            _ask_for(site, today, dict.fromkeys((*JOBS, *daily)))
         result.quiet_s, left = aftermath.until_quiet(site, limit_s=QUIET_LIMIT_S)
         result.violations = [f"still open after {QUIET_LIMIT_S:.0f} s: {one}" for one in left[:20]]
         result.violations += aftermath.violations(site)
@@ -121,25 +130,25 @@ def _rage(site: Site, storm: Storm, *, first: date, days: int) -> Counter[str]:
     def later(at_s: float, act: Callable[[], None]) -> None:
         heapq.heappush(due, (at_s, len(hit) + len(due) + round(at_s * 1e6), act))
 
-    def fall(blow: Blow) -> Callable[[], None]:
-        def act() -> None:
-            try:
-                told, heal = BLOWS[blow.kind](site, blow)
-            except (redis.RedisError, OSError, SQLAlchemyError) as error:
-                told, heal = f"missed: {error}".splitlines()[0], None
-            hit[blow.kind] += not told.startswith(("missed", "nobody", "it was", "Redis was", "PostgreSQL was"))
-            storm.say(f"  {monotonic_s() - began:6.1f} s  {blow.kind:<20} {told}")
-            if heal is not None:
-                later(monotonic_s() - began + blow.lasts_ms / 1000, heal)
-
-        return act
+    def fall(blow: Blow, *, again: int = AGAIN) -> None:
+        try:
+            told, heal = BLOWS[blow.kind](site, blow)
+        except (redis.RedisError, OSError, SQLAlchemyError, psycopg.Error) as error:
+            told, heal = f"missed: {error}".splitlines()[0], None
+        missed = told.startswith(MISSED)
+        hit[blow.kind] += not missed
+        storm.say(f"  {monotonic_s() - began:6.1f} s  {blow.kind:<20} {told}")
+        if missed and again:
+            later(monotonic_s() - began + 1, partial(fall, blow, again=again - 1))
+        if heal is not None:
+            later(monotonic_s() - began + blow.lasts_ms / 1000, heal)
 
     for blow in plan(storm.seed, storm.seconds, storm.only):
-        later(blow.at_ms / 1000, fall(blow))
+        later(blow.at_ms / 1000, partial(fall, blow))
     parts = days * len(TIMES)
     for part in range(1, parts):
         day, at = first + timedelta(days=part // len(TIMES)), TIMES[part % len(TIMES)]
-        later(storm.seconds * part / parts, lambda day=day, at=at: _turn(site, day, at))  # type: ignore[misc]  # bound now
+        later(storm.seconds * part / parts, partial(_turn, site, day, at))
     while due or monotonic_s() - began < storm.seconds:
         while due and due[0][0] <= monotonic_s() - began:
             heapq.heappop(due)[2]()
@@ -160,8 +169,8 @@ def _turn(site: Site, day: date, at: time) -> None:
         return  # what he could not ask for the timetable catches up
 
 
-def _ask_for(site: Site, day: date) -> None:
-    for job in JOBS:
+def _ask_for(site: Site, day: date, names: Iterable[str] = JOBS) -> None:
+    for job in names:
         plan_run(site.stage, job, day)
 
 
