@@ -65,14 +65,15 @@ def _worker_kill(site: Site, blow: Blow) -> Struck:
     return f"a child of {one[0]}, pid {pid}", None
 
 
-def _stop(pids: Sequence[int]) -> Heal:
+def _stop(pids: Sequence[int], lasts_ms: int) -> None:
+    """Stop processes for a while. Another thread ends it: ours may be waiting for one of them meanwhile."""
     stopped = [pid for pid in pids if _send(pid, signal.SIGSTOP)]
 
     def go_on() -> None:
         for pid in stopped:
             _send(pid, signal.SIGCONT)
 
-    return go_on
+    threading.Timer(lasts_ms / 1000, go_on).start()
 
 
 def _stop_role(prefix: str) -> Callable[[Site, Blow], Struck]:
@@ -80,7 +81,8 @@ def _stop_role(prefix: str) -> Callable[[Site, Blow], Struck]:
         one = _one(site, blow, prefix)
         if one is None:
             return "nobody lived", None
-        return f"{one[0]} for {blow.lasts_ms} ms", _stop([one[1], *children(one[1])])
+        _stop([one[1], *children(one[1])], blow.lasts_ms)
+        return f"{one[0]} for {blow.lasts_ms} ms", None
 
     return strike
 
@@ -149,8 +151,8 @@ def _postgres_stall(site: Site, blow: Blow) -> Struck:
     forked = {pid: _title(pid) for pid in children(site.postgres.pid)}
     writers = [pid for pid, title in forked.items() if "walwriter" in title or "checkpointer" in title]
     backends = [pid for pid, title in forked.items() if "odnowa_chaos" in title and (pid + blow.pick) % 2 == 0]
-    told = f"{len(writers)} writers and {len(backends)} backends for {blow.lasts_ms} ms"
-    return told, _stop([*writers, *backends])
+    _stop([*writers, *backends], blow.lasts_ms)
+    return f"{len(writers)} writers and {len(backends)} backends for {blow.lasts_ms} ms", None
 
 
 def _provider_faults(site: Site, blow: Blow) -> Struck:
@@ -159,8 +161,7 @@ def _provider_faults(site: Site, blow: Blow) -> Struck:
 
 
 def _provider_stop(site: Site, blow: Blow) -> Struck:
-    # another thread ends it: ours may be waiting for the provider's answer meanwhile
-    threading.Timer(blow.lasts_ms / 1000, _stop([site.stage.listening["emulator"].pid])).start()
+    _stop([site.stage.listening["emulator"].pid], blow.lasts_ms)
     return f"for {blow.lasts_ms} ms", None
 
 

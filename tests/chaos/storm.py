@@ -3,7 +3,7 @@
 import heapq
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from functools import partial
@@ -26,6 +26,7 @@ from worker.clock import monotonic_s, sleep_s
 from worker.errors import OdnowaError
 from worker.ops.importing.catalogue_file import load_catalogue_file
 from worker.ops.importing.customers import import_customers
+from worker.queue.runs import last_due_date
 from worker.sandbox import sample
 from worker.sandbox.stage import API_KEY
 
@@ -83,8 +84,8 @@ def play(storm: Storm, folder: Path) -> Result:
         result = Result(_rage(site, storm, first=first, days=days))
         _calm(site, today)
         if storm.hurried:
-            daily = [name for name, job in jobs.load().items() if job.spec(site.stage.runtime).daily_at is not None]
-            _ask_for(site, today, dict.fromkeys((*JOBS, *daily)))
+            _ask_for(site, today)
+            _ask_for_the_timetable(site)
         result.quiet_s, left = aftermath.until_quiet(site, limit_s=QUIET_LIMIT_S)
         result.violations = [f"still open after {QUIET_LIMIT_S:.0f} s: {one}" for one in left[:20]]
         result.violations += aftermath.violations(site)
@@ -169,9 +170,17 @@ def _turn(site: Site, day: date, at: time) -> None:
         return  # what he could not ask for the timetable catches up
 
 
-def _ask_for(site: Site, day: date, names: Iterable[str] = JOBS) -> None:
-    for job in names:
+def _ask_for(site: Site, day: date) -> None:
+    for job in JOBS:
         plan_run(site.stage, job, day)
+
+
+def _ask_for_the_timetable(site: Site) -> None:
+    runtime = site.stage.runtime
+    for name, job in jobs.load().items():
+        due = last_due_date(job.spec(runtime), runtime.clock)
+        if due is not None and name not in JOBS:
+            plan_run(site.stage, name, due)
 
 
 def _calm(site: Site, today: date) -> None:

@@ -12,7 +12,7 @@ SHORT = ("worker-kill", "scheduler-kill", "redis-kill", "postgres-kill", "mail-t
 
 @pytest.mark.timeout(240)
 def test_a_short_storm_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    storm = Storm(seed=1, seconds=5, only=SHORT, subscribers=20, buyers=3, hurried=True)
+    storm = Storm(seed=1, seconds=3, only=SHORT, subscribers=20, buyers=2, hurried=True)
     result = play(storm, tmp_path / "storm")
     assert result.violations == []
     assert result.figures["charges succeeded"] > 0
