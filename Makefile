@@ -5,6 +5,9 @@ PYTHON ?= python3
 JOBS ?= 2
 ARGS ?=
 ADVISORIES ?=
+SECONDS ?= 60
+SEED ?= 1
+ONLY ?=
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -21,7 +24,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 # Prerequisites are made from left to right: dev.txt holds all of runtime.txt, the project needs its build tool.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo run test storm crash model rolling check fmt advisories lock bench pictures clean
+.PHONY: help setup demo run test storm crash chaos model rolling check fmt advisories lock bench pictures clean
 
 DEMO_PARTS := $(VENV)/.runtime $(VENV)/.servers $(VENV)/.project
 TEST_PARTS := $(VENV)/.dev $(VENV)/.servers $(VENV)/.project
@@ -45,8 +48,12 @@ storm: $(TEST_PARTS) ## run the long storms: days of 1,000 renewals with kills, 
 
 crash: $(TEST_PARTS) ## die at every commit and outgoing call of every job and act, and audit what is left
 	@$(RUN) -m tests.crash $(ARGS)
+
 model: $(TEST_PARTS) ## play random customers' lives through the product and by a model of its rules; nothing may differ
 	@$(RUN) -m tests.model $(ARGS)
+
+chaos: $(TEST_PARTS) ## rage over the real processes for SECONDS=60 by SEED=1, and audit what is left (ONLY=redis-kill)
+	@$(RUN) -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --only "$(ONLY)"
 
 rolling: $(TEST_PARTS) ## let the release before and this one work side by side while the schema moves on (needs the history)
 	@$(RUN) -m pytest -m rolling -s -p no:randomly tests $(ARGS)

@@ -205,7 +205,9 @@ def _planned(runtime: Runtime, connection: Connection, account: int, wish: _Wish
     row = _in_force(connection, account, wish.number)
     sale = invoiced(row._asdict())
     if not sale.left_minor:
-        raise ActRefusedError("nothing_left", f"all of {row.number} was given back: there is nothing left to correct, choose another one")
+        raise ActRefusedError(
+            "nothing_left", f"all of {row.number} was given back, and nothing is left: choose another invoice"
+        )
     try:
         vat = sale.vat if wish.keep_vat else _decide(runtime, row, sale.vat)
     except RuleError as error:
@@ -243,7 +245,7 @@ def _in_force(connection: Connection, account: int, number: str) -> Row[Any]:
         )
     missing = [name for name in ("company", *_PLACE, "country") if not getattr(row, name)]
     if missing:
-        raise ActRefusedError("details_missing", f"an invoice needs billing details: {', '.join(missing)} are missing")
+        raise ActRefusedError("details_missing", f"an invoice needs billing details: add {', '.join(missing)}")
     return row
 
 

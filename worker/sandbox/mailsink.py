@@ -5,12 +5,17 @@ The local part of a recipient says how the server answers it:
     later...      451 to RCPT: try later
     dataerror...  554 after DATA: content refused
     drop...       takes the mail, then closes the connection before it answers
+
+Any recipient meets trouble while the file of `--trouble` says so: shares of mails for `later` (451), `refuse` (550)
+and `drop`, drawn by its `seed`, as {"seed": 7, "later": 0.2, "refuse": 0.05, "drop": 0.1}; {} is no trouble.
 """
 
 import argparse
 import asyncio
 import itertools
+import json
 import os
+import random
 import re
 import signal
 from email.parser import BytesHeaderParser
@@ -43,11 +48,36 @@ def _means(recipients: list[str], word: str) -> bool:
     return any(recipient.lower().startswith(word) for recipient in recipients)
 
 
+class Trouble:
+    """What happens to mails whoever their recipient is, as a file says it at the moment."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._said = ""
+        self._shares: dict[str, float] = {}
+        self._chance = random.Random(0)
+
+    def draw(self) -> str:
+        """What the next mail meets: later, refuse, drop, or nothing."""
+        said = "{}" if self._path is None else self._path.read_text(encoding="ascii")
+        if said != self._said:
+            self._said, told = said, json.loads(said)
+            self._chance = random.Random(told.pop("seed", 0))
+            self._shares = told
+        lot = self._chance.random()
+        for kind, share in self._shares.items():
+            if lot < share:
+                return kind
+            lot -= share
+        return ""
+
+
 class Sink:
     """What the server does with recipients and mails; aiosmtpd calls it by these names."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, trouble: Trouble) -> None:
         """A sink into a folder; numbers go on after the mails that are in it."""
+        self._trouble = trouble
         folder.mkdir(parents=True, exist_ok=True)
         taken = [int(file.name[:6]) for file in folder.glob("[0-9][0-9][0-9][0-9][0-9][0-9]-*.eml")]
         self.folder = folder
@@ -66,14 +96,19 @@ class Sink:
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         """Keep or refuse a mail."""
+        met = self._trouble.draw()
         if _means(envelope.rcpt_tos, "dataerror"):
             return "554 5.6.0 content refused"
+        if met == "refuse":
+            return "550 5.7.1 refused"
+        if met == "later":
+            return "451 4.3.0 try again later"
         content = envelope.original_content or b""
         headers = BytesHeaderParser(policy=compat32).parsebytes(content)
         kind = safe_part(str(headers.get(KIND_HEADER, "mail")))
         name = f"{next(self._numbers):06}-{kind}-{safe_part(envelope.rcpt_tos[0])}.eml"
         write_whole(self.folder / name, content)
-        if _means(envelope.rcpt_tos, "drop") and server.transport is not None:
+        if (met == "drop" or _means(envelope.rcpt_tos, "drop")) and server.transport is not None:
             server.transport.close()
         return "250 2.0.0 kept"
 
@@ -85,15 +120,16 @@ class Sinks:
     numbers of its own, and those that are open go on with the folder that they began with.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, trouble: Trouble | None = None) -> None:
         self._path = path
-        self._sink = Sink(path.resolve())
+        self._trouble = trouble or Trouble(None)
+        self._sink = Sink(path.resolve(), self._trouble)
 
     def now(self) -> Sink:
         """The sink for a new connection."""
         folder = self._path.resolve()
         if folder != self._sink.folder:
-            self._sink = Sink(folder)
+            self._sink = Sink(folder, self._trouble)
         return self._sink
 
 
@@ -131,12 +167,20 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="where mails are kept; may be a link that is turned")
+    parser.add_argument("--trouble", type=Path, help="a file that says what happens to mails; see above")
     parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
     parser.add_argument("--port-file", type=Path, help="where to write the port once mails can come")
     parser.add_argument("--die-with-parent", action="store_true", help="end when the starter ends")
     options = parser.parse_args()
     parent = os.getppid() if options.die_with_parent else None
-    asyncio.run(serve(Sinks(options.folder), port=options.port, port_file=options.port_file, parent=parent))
+    asyncio.run(
+        serve(
+            Sinks(options.folder, Trouble(options.trouble)),
+            port=options.port,
+            port_file=options.port_file,
+            parent=parent,
+        )
+    )
 
 
 if __name__ == "__main__":

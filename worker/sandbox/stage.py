@@ -42,9 +42,11 @@ class Stage:
         overrides: settings of all processes, by their environment names.
         emulator_flags: extra flags of the emulator.
         redis_url: a Redis to use instead of a private or given one.
+        server_url: a PostgreSQL server to use instead of a private or given one.
+        sink_flags: extra flags of the mail sink.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first are named, and each is one part of the installation
         self,
         folder: Path,
         *,
@@ -53,6 +55,8 @@ class Stage:
         overrides: Mapping[str, str] | None = None,
         emulator_flags: tuple[str, ...] = (),
         redis_url: str | None = None,
+        server_url: str | None = None,
+        sink_flags: tuple[str, ...] = (),
     ) -> None:
         self.folder = folder
         self.mails = folder / "mails"
@@ -61,8 +65,11 @@ class Stage:
         self._overrides = dict(overrides or {})
         self._emulator_flags = emulator_flags
         self._redis_url = redis_url
+        self._server_url = server_url
+        self._sink_flags = sink_flags
         self._stack = ExitStack()
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.listening: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -80,13 +87,14 @@ class Stage:
 
     def _open(self) -> None:
         given = load_settings()
-        database = self._own_database(given.database_url) if given.database_url else self._private_database()
+        server = self._server_url or given.database_url
+        database = self._own_database(server) if server else self._private_database()
         redis_url = self._redis_url or given.redis_url or self._stack.enter_context(PrivateRedis()).url(0)
         if self._clock_file is not None:
             self._clock_file.write_text("0", encoding="ascii")
         self._stack.callback(lambda: end(self.processes))
         self.emulator = Emulated(f"http://127.0.0.1:{self._listen('emulator', *self._emulator_flags)}")
-        smtp_port = self._listen("mailsink", "--folder", str(self.mails))
+        smtp_port = self._listen("mailsink", "--folder", str(self.mails), *self._sink_flags)
         self.environment: dict[str, str] = {
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             "LC_ALL": "C.UTF-8",
@@ -149,20 +157,32 @@ class Stage:
         engine.dispose()
         return server.set(database=self._database).render_as_string(hide_password=False)
 
-    def _listen(self, name: str, *flags: str) -> int:
+    def _listen(self, name: str, *flags: str, port: int = 0) -> int:
         port_file, log = self.folder / f"{name}.port", self.folder / f"{name}.log"
-        command = [sys.executable, "-m", f"worker.sandbox.{name}", "--port", "0", "--port-file", str(port_file), *flags]
+        port_file.unlink(missing_ok=True)
+        module = f"worker.sandbox.{name}"
+        command = [sys.executable, "-m", module, "--port", str(port), "--port-file", str(port_file), *flags]
         process = spawn(command, environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}, log=log)
         self.processes.append(process)
+        self.listening[name] = process
         return wait_for_port(process, port_file=port_file, log=log)
+
+    def restart_mail_sink(self) -> None:
+        """Start the mail sink again at the port that it had."""
+        port = int(self.environment["SMTP_PORT"])
+        self._listen("mailsink", "--folder", str(self.mails), *self._sink_flags, port=port)
 
     def set_shift(self, seconds: int) -> None:
         """Move the clocks of all processes, the emulator's too."""
+        self.set_host_shift(seconds)
+        self.emulator.shift_clock(seconds)
+
+    def set_host_shift(self, seconds: int) -> None:
+        """Move the clocks of our own processes; the provider keeps its time."""
         assert self._clock_file is not None, "the stage was made with the machine's clock"
         fresh = self._clock_file.with_suffix(".new")
         fresh.write_text(str(seconds), encoding="ascii")
         fresh.replace(self._clock_file)
-        self.emulator.shift_clock(seconds)
 
     def start_workers(self, *, processes: int = 2, threads: int = 4) -> "subprocess.Popen[bytes]":
         """Start real `dramatiq` workers; they are alive when their heartbeats say so."""

@@ -1,0 +1,151 @@
+"""The site of a storm: all processes of an installation, started again as a platform would, on servers of its own."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from contextlib import ExitStack
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Self
+
+from tests.support.workers import lives
+from worker.clock import SystemClock, monotonic_s
+from worker.sandbox.processes import end, spawn
+from worker.sandbox.servers import PrivatePostgres, PrivateRedis
+from worker.sandbox.stage import Stage
+
+LEASE_S = 5
+SETTINGS = {
+    "LEASE_S": str(LEASE_S),
+    "STRIPE_PACED": "false",
+    "STRIPE_TIMEOUT_S": "2",
+    "SMTP_TIMEOUT_S": "3",
+    "STATEMENT_TIMEOUT_S": "10",
+    "WORKER_PROCESSES": "2",
+    "WORKER_THREADS": "2",
+}
+"""Short leases and timeouts, so that what outlasts them fits into a minute; all else as in production."""
+
+
+class Site:
+    """An installation that blows may hit.
+
+    Args:
+        folder: logs, mails, the clock's file, and what customers asked.
+        worker: the module that the dramatiq command loads; a broken build has another one.
+        customers: the command of the customers' process.
+    """
+
+    def __init__(self, folder: Path, *, worker: str, customers: list[str]) -> None:
+        self.folder = folder
+        self._worker = worker
+        self._customers = customers
+        self._stack = ExitStack()
+        self.did: Counter[str] = Counter()
+        self._host_off_s = 0
+        self._shift_s = 0
+
+    def __enter__(self) -> Self:
+        try:
+            self.postgres = self._stack.enter_context(PrivatePostgres(durable=True))
+            self.postgres.create_database("postgres_of_chaos")
+            self.redis = self._stack.enter_context(PrivateRedis())
+            self.trouble = self.folder.with_name(f"{self.folder.name}.trouble")
+            self.trouble.write_text("{}", encoding="ascii")
+            self.stage = self._stack.enter_context(
+                Stage(
+                    self.folder,
+                    database="odnowa_chaos",
+                    shifted=True,
+                    overrides=SETTINGS,
+                    redis_url=self.redis.url(0),
+                    server_url=self.postgres.url("postgres_of_chaos"),
+                    sink_flags=("--trouble", str(self.trouble)),
+                )
+            )
+            self._stack.callback(self.stop_all)
+        except BaseException:
+            self._stack.close()
+            raise
+        self.roles = self._make_roles()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _make_roles(self) -> dict[str, "Supervised"]:
+        dramatiq = [str(Path(sys.executable).with_name("dramatiq")), self._worker, "--processes", "1", "--threads", "2"]
+        made = {}
+        for name in ("worker-1", "worker-2"):
+            made[name] = Supervised(self, name, dramatiq)
+        for name in ("scheduler-1", "scheduler-2"):
+            made[name] = Supervised(self, name, [sys.executable, "-m", "scheduler"])
+        made["customers"] = Supervised(self, "customers", self._customers)
+        return made
+
+    def start(self) -> None:
+        """Start whatever shall run."""
+        for role in self.roles.values():
+            role.look()
+
+    def look(self, pause_s: float) -> None:
+        """Start again what has ended, after a pause."""
+        for role in self.roles.values():
+            role.look(pause_s)
+
+    def stop_all(self) -> None:
+        """End all that was started here, for good."""
+        end([role.process for role in self.roles.values() if role.process is not None])
+
+    def go_to(self, day: date, at: time) -> None:
+        """Move all clocks, the provider's too, to a wall-clock time of a day in the seller's zone."""
+        clock = self.stage.runtime.clock
+        wanted = datetime.combine(day, at, clock.zone).astimezone(UTC)
+        self._shift_s = round((wanted - SystemClock(clock.zone).now()).total_seconds())
+        self.stage.set_shift(self._shift_s)
+        self.set_host_off(self._host_off_s)
+
+    def set_host_off(self, seconds: int) -> None:
+        """Let the clock of our machines, and of no other, be so many seconds wrong."""
+        self._host_off_s = seconds
+        self.stage.set_host_shift(self._shift_s + seconds)
+
+    def set_trouble(self, shares: dict[str, float], seed: int = 0) -> None:
+        """What the mail server does to mails from now on: shares of `later`, `refuse`, `drop`."""
+        fresh = self.trouble.with_suffix(".new")
+        fresh.write_text(json.dumps({"seed": seed, **shares} if shares else {}), encoding="ascii")
+        fresh.replace(self.trouble)
+
+
+class Supervised:
+    """A process that is started again whenever it has ended, unless it ended well and is not asked for again."""
+
+    def __init__(self, site: Site, name: str, command: list[str]) -> None:
+        self._site = site
+        self._command = command
+        self.name = name
+        self.process: subprocess.Popen[bytes] | None = None
+        self._back_at = 0.0
+        self.starts = 0
+
+    def look(self, pause_s: float = 0.0) -> None:
+        """Start it when it has ended and its pause is over."""
+        if self.process is not None and self.process.poll() is None:
+            return
+        if self.process is not None and self.process.returncode == 0 and self.name == "customers":
+            return
+        if self.process is not None and not self._back_at:
+            self._back_at = monotonic_s() + pause_s
+        if monotonic_s() >= self._back_at:
+            log = self._site.folder / f"{self.name}.log"
+            self.process = spawn(self._command, environment=self._site.stage.environment, log=log)
+            self.starts += 1
+            self._back_at = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """Its number while it lives."""
+        if self.process is None or self.process.poll() is not None or not lives(self.process.pid):
+            return None
+        return self.process.pid
