@@ -1,14 +1,19 @@
 """`odnowa explain` and `odnowa account`: one customer's whole story, and how it stands."""
 
 import json
+import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine
+import pytest
+from sqlalchemy import CheckConstraint, Engine
 
 from tests.ops.conftest import Odnowa
 from tests.support.builders import Subscriber, catalogue, insert, subscriber, update
 from tests.support.work import attempt, charge, invoice, mail, notice
+from worker.ops import telling
+from worker.store.schema import metadata
 
 BOUGHT = datetime(2026, 2, 15, 9, tzinfo=UTC)
 
@@ -133,3 +138,30 @@ def test_an_account_without_anything(odnowa: Odnowa, engine: Engine) -> None:
     assert said.exit_code == 0
     assert "free" in said.stdout
     assert odnowa("explain", "bare").stderr == "odnowa: the account bare never had a subscription\n"
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [("refunds", telling._REFUNDS), ("credit_entries", telling._CREDIT), ("goodwill_entries", telling._CREDIT)],
+)
+def test_every_kind_has_words(table: str, told: Mapping[str, str]) -> None:
+    checks = [one for one in metadata.tables[table].constraints if isinstance(one, CheckConstraint)]
+    (known,) = [str(one.sqltext) for one in checks if str(one.sqltext).startswith("kind IN")]
+    kinds = set(re.findall(r"'(\w+)'", known))
+    assert kinds, known
+    assert kinds <= told.keys()
+
+
+def test_R19b_a_charge_tells_why_it_bears_its_VAT(odnowa: Odnowa, engine: Engine) -> None:
+    one = subscriber(engine, external_id="shop-1")
+    vat = {"treatment": "one_stop_shop", "rate": "51/2", "reasons": ["the buyer gave no VAT number", "of Finland"]}
+    charge(engine, one, state="succeeded", frozen={"vat": vat})
+    assert "VAT 25.5 %, one stop shop: the buyer gave no VAT number; of Finland" in odnowa("explain", "shop-1").stdout
+
+
+def test_R16_a_correction_is_told_with_both_papers() -> None:
+    facts = {"correction": 3, "charge": 7, "gross_minor": 5700, "to_credit_minor": 1311, "to_refund_minor": 0}
+    vat = {"treatment": "reverse_charge", "rate": "0", "reasons": ["VIES confirmed it"]}
+    said = telling.sentence("correction", {**facts, "currency": "EUR", "vat": vat})
+    assert said.startswith("correction 3 of the invoice of charge 7: ")
+    assert said.endswith(" to credit, VAT 0 %, reverse charge: VIES confirmed it")

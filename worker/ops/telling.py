@@ -1,8 +1,10 @@
 """Events of a subscription's story as sentences, for somebody who reads them in the night."""
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Any
 
+from worker.billing.vat import percent_text
 from worker.ops import show
 from worker.ops.telling_acts import act_in_words, facts_in_words
 
@@ -91,7 +93,16 @@ def _charge(facts: Facts) -> str:
         facts["state"] == "declined" and facts["next_try_on"] and f"next try {facts['next_try_on']}",
         schedule and f"schedule until {facts['suspends_on']}",
         facts["intent"],
+        facts["vat"] and _vat(facts["vat"]),
     )
+
+
+def _vat(frozen: Facts) -> str:
+    """The decision, with its reasons; of a seller who charges none there is nothing to tell."""
+    if frozen["treatment"] == "not_registered":
+        return ""
+    rate = percent_text(Fraction(frozen["rate"]))
+    return f"VAT {rate} %, {frozen['treatment'].replace('_', ' ')}: {'; '.join(frozen['reasons'])}"
 
 
 def _attempt(facts: Facts) -> str:
@@ -129,6 +140,7 @@ _CREDIT = {
     "refund": "by refund {refund}",
     "granted": "given",
     "forfeited": "given up, since the account was erased",
+    "corrected": "by correction {correction}",
 }
 
 
@@ -163,7 +175,13 @@ def _notice_withdrawn(facts: Facts) -> str:
     return f"notice of term {facts['term_number']} taken down: {facts['because'].replace('_', ' ')}"
 
 
-_REFUNDS = {"full": "in full", "part": "in part", "order": "of an order that could not be carried out"}
+_REFUNDS = {
+    "full": "in full",
+    "part": "in part",
+    "order": "of an order that could not be carried out",
+    "duplicate": "of what was charged twice",
+    "correction": "of what a corrected invoice says less",
+}
 
 
 def _refund(facts: Facts) -> str:
@@ -172,9 +190,19 @@ def _refund(facts: Facts) -> str:
 
 
 def _reversal(facts: Facts) -> str:
-    cause = f"refund {facts['refund']}" if facts["cause_charge"] is None else f"charge {facts['cause_charge']}"
+    causes = {"correction": facts["correction"], "refund": facts["refund"], "charge": facts["cause_charge"]}
+    cause = next(f"{what} {number}" for what, number in causes.items() if number is not None)
     sold = "what was sold before the import" if facts["charge"] is None else f"what charge {facts['charge']} sold"
     return f"{_sum(facts, 'gross_minor')} of {sold} taken back by {cause}"
+
+
+def _correction(facts: Facts) -> str:
+    return _join(
+        f"correction {facts['correction']} of the invoice of charge {facts['charge']}: {_sum(facts, 'gross_minor')}",
+        facts["to_credit_minor"] and f"{_sum(facts, 'to_credit_minor')} to credit",
+        facts["to_refund_minor"] and f"{_sum(facts, 'to_refund_minor')} paid back",
+        _vat(facts["vat"]),
+    )
 
 
 def _payout(facts: Facts) -> str:
@@ -232,6 +260,7 @@ _SENTENCES: Mapping[str, Callable[[Facts], str]] = {
     "notice_withdrawn": _notice_withdrawn,
     "refund": _refund,
     "reversal": _reversal,
+    "correction": _correction,
     "payout": _payout,
     "dispute": _dispute,
     "scheduled": _scheduled,

@@ -64,7 +64,8 @@ _STORY = text("""
                                   'business_date', c.business_date, 'state', c.state, 'paid_by', c.payer,
                                   'amount_minor', c.amount_minor, 'currency', c.currency,
                                   'credit_used_minor', c.credit_used_minor, 'intent', c.provider_intent,
-                                  'tries', c.tries, 'next_try_on', c.next_try_on, 'suspends_on', c.suspends_on)
+                                  'tries', c.tries, 'next_try_on', c.next_try_on, 'suspends_on', c.suspends_on,
+                                  'vat', c.frozen -> 'vat')
         FROM charges c WHERE c.subscription_id = :subscription
         UNION ALL
         SELECT t.sent_at, 6, t.id, 'attempt',
@@ -86,7 +87,7 @@ _STORY = text("""
         UNION ALL
         SELECT e.created_at, 13, e.id, 'credit',
                jsonb_build_object('amount_minor', e.amount_minor, 'currency', e.currency, 'why', e.kind,
-                                  'charge', e.charge_id, 'refund', e.refund_id)
+                                  'charge', e.charge_id, 'refund', e.refund_id, 'correction', e.correction_id)
         FROM credit_entries e WHERE e.account_id = :account
         UNION ALL
         SELECT i.created_at, 17, i.id, i.kind,
@@ -122,12 +123,11 @@ _STORY = text("""
         FROM reversals v WHERE v.subscription_id = :subscription
         UNION ALL
         SELECT k.made_at, 11, k.id, 'correction',
-               jsonb_build_object('charge', k.charge_id, 'net_minor', k.net_minor, 'vat_minor', k.vat_minor,
+               jsonb_build_object('correction', k.id, 'charge', k.charge_id,
+                                  'net_minor', k.net_minor, 'vat_minor', k.vat_minor,
                                   'gross_minor', k.gross_minor, 'currency', k.currency,
                                   'to_credit_minor', k.to_credit_minor, 'to_refund_minor', k.to_refund_minor,
-                                  'corrected_on', k.corrected_on, 'rate', k.frozen -> 'vat' ->> 'rate',
-                                  'treatment', k.frozen -> 'vat' ->> 'treatment',
-                                  'reasons', k.frozen -> 'vat' -> 'reasons')
+                                  'corrected_on', k.corrected_on, 'vat', k.frozen -> 'vat')
         FROM corrections k JOIN charges c ON c.id = k.charge_id WHERE c.subscription_id = :subscription
         UNION ALL
         SELECT coalesce(p.sent_at, p.created_at), 12, p.id, 'payout',
