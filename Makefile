@@ -5,6 +5,7 @@ PYTHON ?= python3
 JOBS ?= 2
 ARGS ?=
 ADVISORIES ?=
+PROMTOOL ?= promtool
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -21,7 +22,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 # Prerequisites are made from left to right: dev.txt holds all of runtime.txt, the project needs its build tool.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo run test storm crash model rolling check fmt advisories lock bench pictures clean
+.PHONY: help setup demo run test storm crash model rolling check alerts fmt advisories lock bench pictures clean
 
 DEMO_PARTS := $(VENV)/.runtime $(VENV)/.servers $(VENV)/.project
 TEST_PARTS := $(VENV)/.dev $(VENV)/.servers $(VENV)/.project
@@ -57,6 +58,12 @@ check: $(TEST_PARTS) ## check format, lint, types, import contracts and house ru
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
 	$(RUN) -m pytest tests/house
+
+alerts: ## let Prometheus' own promtool check the alerts and fire each on made-up data
+	@command -v $(PROMTOOL) >/dev/null || { \
+	  echo "promtool is not there; on Debian: apt install prometheus, or PROMTOOL=FILE" >&2; exit 1; }
+	$(PROMTOOL) check rules deploy/alerts.yml
+	$(PROMTOOL) test rules deploy/alerts_test.yml
 
 fmt: $(TEST_PARTS) ## format the code and repair what the linter can
 	$(RUN) -m ruff check --fix .
