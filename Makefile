@@ -8,6 +8,7 @@ ADVISORIES ?=
 SECONDS ?= 60
 SEED ?= 1
 ONLY ?=
+PROMTOOL ?= promtool
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -24,7 +25,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 # Prerequisites are made from left to right: dev.txt holds all of runtime.txt, the project needs its build tool.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo run test storm crash chaos model rolling check fmt advisories lock bench pictures clean
+.PHONY: help setup demo run test storm crash chaos model rolling check alerts fmt advisories lock bench pictures clean
 
 DEMO_PARTS := $(VENV)/.runtime $(VENV)/.servers $(VENV)/.project
 TEST_PARTS := $(VENV)/.dev $(VENV)/.servers $(VENV)/.project
@@ -64,6 +65,12 @@ check: $(TEST_PARTS) ## check format, lint, types, import contracts and house ru
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
 	$(RUN) -m pytest tests/house
+
+alerts: ## let Prometheus' own promtool check the alerts and fire each on made-up data
+	@command -v $(PROMTOOL) >/dev/null || { \
+	  echo "promtool is not there; on Debian: apt install prometheus, or PROMTOOL=FILE" >&2; exit 1; }
+	$(PROMTOOL) check rules deploy/alerts.yml
+	$(PROMTOOL) test rules deploy/alerts_test.yml
 
 fmt: $(TEST_PARTS) ## format the code and repair what the linter can
 	$(RUN) -m ruff check --fix .

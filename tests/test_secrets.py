@@ -4,6 +4,7 @@ The secrets are made when the tests begin. The provider and the mail server of t
 """
 
 import io
+import json
 import logging
 import secrets
 import subprocess
@@ -45,16 +46,18 @@ class Planted:
     signing_key: str
     database: str
     redis: str
+    webhook: str
+    metrics: str
 
     @property
     def all(self) -> tuple[str, ...]:
         """Every form in which one could be found."""
-        plain = (self.api_key, self.smtp, self.signing_key, self.database, self.redis)
+        plain = (self.api_key, self.smtp, self.signing_key, self.database, self.redis, self.webhook, self.metrics)
         return (*plain, *(quote(one, safe="") for one in plain))
 
     def found_in(self, words: str) -> list[str]:
         """Which of them stand in a text, by the name of the field, so that a failure does not print them either."""
-        names = ("api_key", "smtp", "signing_key", "database", "redis") * 2
+        names = ("api_key", "smtp", "signing_key", "database", "redis", "webhook", "metrics") * 2
         return [name for name, one in zip(names, self.all, strict=True) if one in words]
 
 
@@ -63,7 +66,7 @@ def planted() -> Planted:
     def made() -> str:
         return secrets.token_urlsafe(24)
 
-    return Planted(f"sk_test_{made()}", made(), made() * 2, f'{made()}"é%+@', made())
+    return Planted(f"sk_test_{made()}", made(), made() * 2, f'{made()}"é%+@', made(), f"whsec_{made()}", made())
 
 
 @pytest.fixture
@@ -81,6 +84,8 @@ def secretive(planted: Planted, engine: Engine, redis_url: str) -> Iterator[Mapp
             "SMTP_USER": "planted",
             "SMTP_PASSWORD": planted.smtp,
             "LINK_SIGNING_KEY": planted.signing_key,
+            "STRIPE_WEBHOOK_SECRETS": json.dumps([planted.webhook]),
+            "METRICS_TOKEN": planted.metrics,
         }
         client.execute_command("ACL", "DELUSER", "planted")
 
@@ -182,13 +187,24 @@ def test_a_provider_that_says_our_key_back_is_told_of_without_it(
 
 
 def settings_of(secretive: Mapping[str, str]) -> Settings:
-    return Settings(_env_file=None, **{name.lower(): value for name, value in secretive.items()})  # type: ignore[arg-type] # all are text
+    given: dict[str, Any] = {name.lower(): value for name, value in secretive.items()}
+    given["stripe_webhook_secrets"] = json.loads(given["stripe_webhook_secrets"])
+    return Settings(_env_file=None, **given)
 
 
 def test_parts_that_are_printed_keep_their_secrets(planted: Planted, secretive: Mapping[str, str]) -> None:
     settings = settings_of(secretive)
     runtime = make_runtime(settings)
-    parts = (settings, runtime, runtime.links, runtime.payments, runtime.engine, runtime.engine.url, runtime.bell)
+    parts = (
+        settings,
+        runtime,
+        runtime.door_keys,
+        runtime.links,
+        runtime.payments,
+        runtime.engine,
+        runtime.engine.url,
+        runtime.bell,
+    )
     assert [planted.found_in(f"{part!r} {part}") for part in parts] == [[]] * len(parts)
     runtime.engine.dispose()
 

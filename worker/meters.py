@@ -37,7 +37,11 @@ class Histogram:
 
 CALLS = Histogram("odnowa_call_duration_seconds", "calls that left a process, by gateway and verb", ("call",))
 COMMITS = Histogram("odnowa_commit_duration_seconds", "transactions that committed, by name", ("transaction",), ())
-ANSWERS = Counter("odnowa_provider_answers_total", "what the payment provider answered", ("call", "answer"))
+ANSWERS = Counter(
+    "odnowa_provider_answers_total",
+    "what the payment provider answered; answered: a list or an object",
+    ("call", "answer"),
+)
 SLOTS = Counter("odnowa_pace_slots_total", "places on the line for calls; alone: Redis was away", ("endpoint", "pace"))
 PACE_WAITS = Histogram("odnowa_pace_wait_seconds", "how far ahead the first slot of a batch was", ("endpoint",))
 ITEMS = Histogram("odnowa_item_duration_seconds", "work on items, whatever it came to", ("job",), (*_BOUNDS_S, 120.0))

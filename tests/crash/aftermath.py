@@ -78,7 +78,8 @@ def findings(house: House, of: Set, *, twice: bool) -> list[str]:
     found += [said for said in house.books().differences if not (of.scene.unbooked and said.endswith(UNBOOKED))]
     found += list(_attempts(house))
     found += list(_mails(house, of.sent, twice=twice))
-    left = house.fetch("SELECT job, state, last_error FROM work_items WHERE state <> 'done'")
+    ended = ["done", "cancelled"] if of.scene.gives_up else ["done"]
+    left = house.fetch("SELECT job, state, last_error FROM work_items WHERE state <> ALL(:ended)", ended=ended)
     return found + [f"work is left: {row}" for row in left]
 
 

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from settings import Settings
 from tests.crash.other_scenes import typed
-from tests.crash.scenes import Made, nothing, of_other
+from tests.crash.scenes import Made, nothing, of_other, work
 from tests.support.builders import update
 from tests.support.house import API_KEY, House
 from tests.support.stories import customer
@@ -28,9 +28,9 @@ def _dead(house: House) -> Made:
     return item
 
 
-@of_other("operator", _dead)
+@of_other("operator", _dead, waits=True, gives_up=True)
 def pause_cancel_and_resume(house: House, made: Made) -> object:
-    """A job is held, a dead item given up, the job let go."""
+    """A job is held, a dead item given up, the job let go; the next run takes what the item had."""
     for act in (
         lambda: pausing.pause(house.engine, "renew", by="eva", reason="wrong prices"),
         lambda: requeueing.cancel(house.runtime, [made], by="eva", reason="not wanted"),
@@ -38,6 +38,7 @@ def pause_cancel_and_resume(house: House, made: Made) -> object:
     ):
         with contextlib.suppress(RefusedError):
             act()
+    work(house, "renew")
     return nothing(house)
 
 

@@ -37,6 +37,7 @@ class Scene:
         step: what is done; a process dies in it at one door after another.
         but: invariants that cannot hold because the scene leaves out other jobs of its day.
         unbooked: the provider has money that waits for a person to book it, which is what the scene shows.
+        gives_up: items that an operator gave up are what the scene shows, and no work that is left.
         registered: the seller is registered for VAT, and has VIES and a bank to ask.
         micro_batch: so many charges are asked for at once.
         waits: everything waits for the step, so that it is taken again before anything else can go on.
@@ -49,6 +50,7 @@ class Scene:
     step: Step
     but: tuple[str, ...] = ()
     unbooked: bool = False
+    gives_up: bool = False
     registered: bool = False
     micro_batch: int = 25
     waits: bool = False

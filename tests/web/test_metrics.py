@@ -11,14 +11,19 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from tests.ops.workers import pretend_alive
+from tests.support.builders import insert
 from tests.support.house import House
 from tests.support.processes import CHECKOUT
 from tests.support.stories import customer
 from tests.support.work import charge
 from worker import jobs, meters
+from worker.errors import ProviderRefusedError, UnreachableError
+from worker.gateways.stripe_line import counted
 from worker.queue import metering
 from worker.store import gauges
 from worker.store import meters as stored
+from worker.store.audit import INVARIANTS
+from worker.store.audit.provider import RULES
 from worker.web import metrics
 
 _ROW = re.compile(r"^\| `(odnowa_\w+)` \| (\w+) \| ([^|]*) \| (.+) \|$", re.MULTILINE)
@@ -66,6 +71,30 @@ def test_a_night_is_told_with_its_money_items_and_counts(house: House, counting:
     assert found["odnowa_commit_duration_seconds_count", ("charging.settle",)] >= 1
     assert found["odnowa_pace_slots_total", ("stripe.confirm", "shared")] == 2
     assert {value for (name, _), value in found.items() if name == "odnowa_measure_ok"} == {1.0}
+
+
+def test_whatever_the_provider_is_asked_its_answer_is_counted(house: House, counting: None) -> None:
+    del counting
+    house.run("audit")
+    house.runtime.payments.events(after=None, since=house.clock.now())
+    for wrong in (ProviderRefusedError, UnreachableError):
+        with pytest.raises(wrong), counted("stripe.attach"):
+            raise wrong
+    found = scrape(house)
+    answers = {labels: n for (name, labels), n in found.items() if name == "odnowa_provider_answers_total"}
+    lists = ("stripe.events", "stripe.charges", "stripe.refunds", "stripe.disputes")
+    assert {("answered", name) for name in lists} <= set(answers)
+    assert answers["rejected", "stripe.attach"] == answers["unknown", "stripe.attach"] == 1
+
+
+def test_mails_are_told_by_what_they_are_about(house: House) -> None:
+    of = customer(house)
+    for kind, state in (("suspended", "waiting"), ("suspended", "failed"), ("receipt", "failed")):
+        insert(house.engine, "mails", account_id=of.account_id, kind=kind, subject_key=state, state=state, data={})
+    found = scrape(house)
+    assert found["odnowa_mails_by_kind", ("suspended", "waiting")] == 1
+    assert found["odnowa_mails_by_kind", ("receipt", "failed")] == 1
+    assert found["odnowa_mails", ("failed",)] == 2
 
 
 def test_gauges_need_neither_redis_nor_a_counting_process(house: House) -> None:
@@ -136,12 +165,24 @@ def test_one_measure_that_fails_leaves_the_others(house: House) -> None:
     assert found["odnowa_measure_ok", ("items",)] == 1
 
 
-def test_the_audit_is_told_invariant_by_invariant(house: House) -> None:
+@pytest.mark.parametrize("last", ["audit", "provider"])
+def test_the_audit_is_told_invariant_by_invariant_whichever_part_ended_last(house: House, last: str) -> None:
     house.run("audit")
+    with house.engine.begin() as connection:
+        connection.execute(
+            text("""UPDATE work_items SET done_at = now(),
+                        result = result || jsonb_build_object(
+                            'broken', 1, cast(:broken AS text), 2)
+                    WHERE job = 'audit' AND key = :key"""),
+            {"key": last, "broken": "renewal_missed" if last == "audit" else "charged_twice"},
+        )
     found = scrape(house)
-    assert found["odnowa_audit_violations", ("renewal_missed",)] == 0
-    assert found["odnowa_audit_violations", ("broken",)] == 0
+    assert found["odnowa_audit_violations", ("renewal_missed",)] == (2 if last == "audit" else 0)
+    assert found["odnowa_audit_violations", ("charged_twice",)] == (2 if last == "provider" else 0)
+    assert found["odnowa_audit_violations", ("broken",)] == 1
     assert 0 <= found["odnowa_audit_age_seconds", ()] < 60
+    told = {labels[0] for name, labels in found if name == "odnowa_audit_violations"}
+    assert told == {"broken", *INVARIANTS, *RULES}, "and nothing that a result merely counts"
 
 
 def test_with_a_token_only_who_bears_it_reads(house: House) -> None:

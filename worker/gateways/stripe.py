@@ -15,7 +15,7 @@ import stripe
 from worker import boundary, meters
 from worker.errors import ProviderRefusedError, UnreachableError
 from worker.gateways.answers import AboutKind, Answer, AnswerKind, ProviderEvent, name_of, of_error, of_intent
-from worker.gateways.stripe_line import METHOD_TYPES, StripeLine, assert_key
+from worker.gateways.stripe_line import METHOD_TYPES, StripeLine, assert_key, counted
 from worker.gateways.stripe_lists import Lists
 from worker.gateways.stripe_methods import Methods
 from worker.gateways.stripe_money_back import MoneyBack, RefundRequest
@@ -164,7 +164,7 @@ class StripeGateway(Methods, MoneyBack, Lists, StripeLine):
     def _list_events(self, **where: object) -> list[stripe.Event]:
         self._take_turn("stripe.events")
         page: dict[str, Any] = {"types": list(EVENT_TYPES), "limit": EVENTS_PAGE_MAX, **where}
-        with boundary.call("stripe.events"):
+        with counted("stripe.events"), boundary.call("stripe.events"):
             return self._client.v1.events.list(params=page).data  # type: ignore[arg-type]  # built from what the call allows
 
     def ping(self) -> None:

@@ -5,8 +5,9 @@ pacer and its own idempotency key, which the client would silently replace if it
 """
 
 import contextvars
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
@@ -14,8 +15,9 @@ from typing import TypeVar
 import requests
 import stripe
 
-from worker import boundary
+from worker import boundary, meters
 from worker.clock import monotonic_s, sleep_s
+from worker.errors import ProviderRefusedError
 from worker.gateways.pacing import LATE_S, SlotSource
 
 METHOD_TYPES = ("card", "paypal")
@@ -90,6 +92,20 @@ class StripeLine:
     def _take_turn(self, name: str) -> None:
         """Wait for a slot."""
         sleep_s(self.pacer.reserve(name, 1)[0] - monotonic_s())
+
+
+@contextmanager
+def counted(name: str) -> Iterator[None]:
+    """Count what a call came to whose answer is no `AnswerKind`: answered, rejected by the provider, or unknown."""
+    outcome = "unknown"
+    try:
+        yield
+        outcome = "answered"
+    except (ProviderRefusedError, stripe.InvalidRequestError, stripe.IdempotencyError, stripe.CardError):
+        outcome = "rejected"
+        raise
+    finally:
+        meters.count(meters.ANSWERS, name, outcome)
 
 
 def assert_key(key: str) -> None:

@@ -20,7 +20,7 @@ from worker.gateways.answers import (
     of_dispute,
     of_refund,
 )
-from worker.gateways.stripe_line import StripeLine
+from worker.gateways.stripe_line import StripeLine, counted
 
 LIST_PAGE_MAX = 100
 """The most that the provider gives at once."""
@@ -60,7 +60,7 @@ class Lists(StripeLine):
         where: dict[str, Any] = {"created": created, "limit": LIST_PAGE_MAX}
         while where:
             self._take_turn(name)
-            with boundary.call(name):
+            with counted(name), boundary.call(name):
                 try:
                     page = ask(params=where)
                     found = [told(each) for each in page.data]

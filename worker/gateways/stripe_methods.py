@@ -13,7 +13,7 @@ import stripe
 from worker import boundary
 from worker.errors import ProviderRefusedError, UnreachableError
 from worker.gateways.answers import ProviderMethod, ProviderSetup, of_method
-from worker.gateways.stripe_line import METHOD_TYPES, StripeLine, assert_key
+from worker.gateways.stripe_line import METHOD_TYPES, StripeLine, assert_key, counted
 
 Made = TypeVar("Made")
 
@@ -49,7 +49,7 @@ class Methods(StripeLine):
             UnreachableError: no usable answer; the same may be asked again.
         """
         self._take_turn("stripe.delete_customer")
-        with boundary.call("stripe.delete_customer"):
+        with counted("stripe.delete_customer"), boundary.call("stripe.delete_customer"):
             try:
                 return self._deleted(customer)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is no usable answer
@@ -128,7 +128,7 @@ class Methods(StripeLine):
 
     def _made(self, name: str, one: Callable[[], Made]) -> Made:
         self._take_turn(name)
-        with boundary.call(name):
+        with counted(name), boundary.call(name):
             try:
                 return one()
             except (stripe.InvalidRequestError, stripe.IdempotencyError, stripe.CardError) as error:
@@ -142,7 +142,7 @@ class Methods(StripeLine):
     def _method(self, name: str, one: Callable[[], stripe.PaymentMethod]) -> ProviderMethod | None:
         self._take_turn(name)
         try:
-            with boundary.call(name):
+            with counted(name), boundary.call(name):
                 return of_method(one())
         except (stripe.InvalidRequestError, stripe.CardError):
             return None

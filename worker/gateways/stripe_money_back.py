@@ -7,10 +7,10 @@ from typing import Any
 
 import stripe
 
-from worker import boundary
+from worker import boundary, meters
 from worker.errors import UnreachableError
 from worker.gateways.answers import ProviderDispute, RefundAnswer, of_dispute, of_refund, of_refund_error
-from worker.gateways.stripe_line import StripeLine, assert_key
+from worker.gateways.stripe_line import StripeLine, assert_key, counted
 
 REFUNDS_PAGE_MAX = 100
 
@@ -50,7 +50,7 @@ class MoneyBack(StripeLine):
         where: dict[str, Any] = {"payment_intent": intent, "limit": REFUNDS_PAGE_MAX}
         while where:
             self._take_turn("stripe.refunds_of")
-            with boundary.call("stripe.refunds_of"):
+            with counted("stripe.refunds_of"), boundary.call("stripe.refunds_of"):
                 try:
                     page = self._client.v1.refunds.list(params=where)  # type: ignore[arg-type]  # built from what the call allows
                     found += map(of_refund, page.data)
@@ -66,7 +66,7 @@ class MoneyBack(StripeLine):
             UnreachableError: no answer, or none that can be used; ask again later.
         """
         self._take_turn("stripe.dispute")
-        with boundary.call("stripe.dispute"):
+        with counted("stripe.dispute"), boundary.call("stripe.dispute"):
             try:
                 return of_dispute(self._client.v1.disputes.retrieve(name))
             except Exception as error:
@@ -93,6 +93,8 @@ class MoneyBack(StripeLine):
         self._keep_turn(name, slot)
         with boundary.call(name):
             try:
-                return of_refund(one())
+                answer = of_refund(one())
             except Exception as error:  # noqa: BLE001 - whatever it is, it is an answer: unknown
-                return of_refund_error(error)
+                answer = of_refund_error(error)
+        meters.count(meters.ANSWERS, name, answer.kind.value)
+        return answer

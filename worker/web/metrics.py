@@ -27,6 +27,7 @@ from worker.queue import metering, runs
 from worker.runtime import Runtime
 from worker.store import audit, gauges
 from worker.store import meters as stored
+from worker.store.audit.provider import RULES
 from worker.store.gauges import Measure
 from worker.web.health import Examiner
 
@@ -91,9 +92,8 @@ class StoreCollector(Collector):
             for column, samples in found.items():
                 if getattr(row, column) is not None:
                     samples.append((labels, float(getattr(row, column))))
-        if measure.name == "audit" and rows:  # what holds is told as well: a gauge that vanishes fires no alert
-            broken = {labels for labels, _ in found["value"]}
-            found["value"] += [((name,), 0.0) for name in audit.INVARIANTS if (name,) not in broken]
+        if measure.name == "audit":
+            found["value"] = _audited(dict(found["value"]))
         return [_gauge(gauge.name, gauge.says, measure.labels, found[gauge.column]) for gauge in measure.gauges]
 
     def _days_owed(self) -> Metric:
@@ -119,6 +119,13 @@ class StoreCollector(Collector):
             _family(one, {labels: parts for labels, parts in found[name].items() if len(labels) == len(one.labels)})
             for name, one in meters.DECLARED.items()
         ]
+
+
+def _audited(told: dict[tuple[str, ...], float]) -> list[tuple[tuple[str, ...], float]]:
+    """What is broken, and what was asked and holds: a gauge that vanishes could not say that all is well again."""
+    asked = [*(["broken"] if told else []), *(audit.INVARIANTS if ("invariants",) in told else [])]
+    asked += RULES if ("charges",) in told else []
+    return [((name,), told.get((name,), 0.0)) for name in asked]
 
 
 def _gauge(

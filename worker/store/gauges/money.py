@@ -5,8 +5,8 @@ from sqlalchemy import text
 from worker.store.gauges.gauge import Gauge, Measure
 
 _OPEN = text("""
-    SELECT purpose, state, coalesce(currency, '') AS currency, count(*) AS value,
-           coalesce(sum(amount_minor), 0) AS minor
+    SELECT purpose, CASE WHEN parked_at IS NULL THEN state ELSE 'parked' END AS state,
+           coalesce(currency, '') AS currency, count(*) AS value, coalesce(sum(amount_minor), 0) AS minor
     FROM charges WHERE state NOT IN ('succeeded', 'failed', 'cancelled') GROUP BY 1, 2, 3
 """)
 _DAYS = text("""
@@ -39,7 +39,7 @@ MEASURES = (
         "open_charges",
         ("purpose", "state", "currency"),
         (
-            Gauge("odnowa_charges_open", "charges that have not come to an end"),
+            Gauge("odnowa_charges_open", "charges that have not come to an end; parked whatever their state"),
             Gauge("odnowa_charges_open_minor", "their money; no currency: not priced yet", "minor"),
         ),
         _OPEN,

@@ -4,6 +4,7 @@ from sqlalchemy import text
 
 from worker.store.gauges.gauge import Gauge, Measure
 
+# By the indexes of what waits and what failed: sent mails are years of them. Each state is told even when it is empty.
 _MAILS = text("""
     SELECT 'waiting' AS state, count(*) AS value,
            coalesce(max(extract(epoch FROM now() - created_at)), 0)::float8 AS oldest
@@ -11,6 +12,11 @@ _MAILS = text("""
     UNION ALL
     SELECT 'failed', count(*), coalesce(max(extract(epoch FROM now() - created_at)), 0)::float8
     FROM mails WHERE state = 'failed'
+""")
+_MAIL_KINDS = text("""
+    SELECT 'waiting' AS state, kind, count(*) AS value FROM mails WHERE state = 'waiting' GROUP BY kind
+    UNION ALL
+    SELECT 'failed', kind, count(*) FROM mails WHERE state = 'failed' GROUP BY kind
 """)
 # The kind stands on each document of a series, so one of them tells it.
 _DOCUMENTS = text("""
@@ -28,18 +34,21 @@ _VAT_NUMBERS = text("""
            coalesce(max(unanswered), 0) AS unanswered
     FROM vat_numbers WHERE ask_at <= cast(:now AS timestamptz)
 """)
+# The store and the day before at the provider are two items, and a date that is caught up has only the latter. What a
+# result counts beside what is broken, and the day that it names, are left out by who reads this.
 _AUDIT = text("""
-    SELECT e.key AS invariant, e.value::float8 AS value
-    FROM (
-        SELECT w.result FROM runs r JOIN work_items w ON w.run_id = r.id
+    SELECT e.key AS invariant, sum(e.value::text::float8) AS value
+    FROM (VALUES ('audit'), ('provider')) AS k (key)
+    CROSS JOIN LATERAL (
+        SELECT w.result FROM runs r JOIN work_items w ON w.run_id = r.id AND w.key = k.key
         WHERE r.job = 'audit' AND w.state = 'done' ORDER BY r.business_date DESC, r.id DESC LIMIT 1
     ) last
-    CROSS JOIN LATERAL jsonb_each_text(last.result) AS e (key, value)
-    WHERE e.key <> 'invariants'
+    CROSS JOIN LATERAL jsonb_each(last.result) AS e (key, value)
+    WHERE jsonb_typeof(e.value) = 'number' GROUP BY e.key
 """)
 _AUDIT_AGE = text("""
     SELECT extract(epoch FROM now() - w.done_at)::float8 AS value
-    FROM runs r JOIN work_items w ON w.run_id = r.id
+    FROM runs r JOIN work_items w ON w.run_id = r.id AND w.key = 'audit'
     WHERE r.job = 'audit' AND w.state = 'done' ORDER BY r.business_date DESC, r.id DESC LIMIT 1
 """)
 
@@ -52,6 +61,13 @@ MEASURES = (
             Gauge("odnowa_mails_oldest_age_seconds", "how long the oldest of them has been there", "oldest"),
         ),
         _MAILS,
+        ("mails_waiting_idx", "mails_failed_idx"),
+    ),
+    Measure(
+        "mail_kinds",
+        ("state", "kind"),
+        (Gauge("odnowa_mails_by_kind", "the same mails by what they are about"),),
+        _MAIL_KINDS,
         ("mails_waiting_idx", "mails_failed_idx"),
     ),
     Measure(
@@ -83,14 +99,19 @@ MEASURES = (
     Measure(
         "audit",
         ("invariant",),
-        (Gauge("odnowa_audit_violations", "what the last audit found, by invariant; broken: how many invariants"),),
+        (
+            Gauge(
+                "odnowa_audit_violations",
+                "what the last audits of store and provider found; broken: how many invariants",
+            ),
+        ),
         _AUDIT,
         ("runs_job_idx", "work_items_run_key_key"),
     ),
     Measure(
         "audit_age",
         (),
-        (Gauge("odnowa_audit_age_seconds", "since the last audit ended"),),
+        (Gauge("odnowa_audit_age_seconds", "since the last audit of the whole store ended"),),
         _AUDIT_AGE,
         ("runs_job_idx", "work_items_run_key_key"),
     ),
