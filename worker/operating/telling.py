@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from worker.ops import show
-from worker.ops.telling_acts import act_in_words, facts_in_words
+from worker.operating import sums
+from worker.operating.telling_acts import act_in_words, facts_in_words
 
 Facts = Mapping[str, Any]
 
@@ -21,7 +21,7 @@ def _join(*parts: object, between: str = ", ") -> str:
 
 
 def _sum(facts: Facts, name: str = "amount_minor") -> str:
-    return show.money(facts[name], facts.get("currency"))
+    return sums.money(facts[name], facts.get("currency"))
 
 
 def _count(number: int, noun: str) -> str:
@@ -71,7 +71,7 @@ def _subscription(facts: Facts) -> str:
 
 
 def _configuration(facts: Facts) -> str:
-    lots = [f"{count} at {show.money(minor, facts['currency'])}" for count, minor in facts["agent_lots"]]
+    lots = [f"{count} at {sums.money(minor, facts['currency'])}" for count, minor in facts["agent_lots"]]
     now = ", in force now" if facts["in_force"] else ""
     return f"{_package(facts)} ({', '.join(lots)}): {_sum(facts, 'list_minor')} net a term{now}"
 
@@ -129,6 +129,7 @@ _CREDIT = {
     "refund": "by refund {refund}",
     "granted": "given",
     "forfeited": "given up, since the account was erased",
+    "corrected": "by which a corrected invoice is lower",
 }
 
 
@@ -163,7 +164,12 @@ def _notice_withdrawn(facts: Facts) -> str:
     return f"notice of term {facts['term_number']} taken down: {facts['because'].replace('_', ' ')}"
 
 
-_REFUNDS = {"full": "in full", "part": "in part", "order": "of an order that could not be carried out"}
+_REFUNDS = {
+    "full": "in full",
+    "part": "in part",
+    "order": "of an order that could not be carried out",
+    "correction": "of a corrected invoice",
+}
 
 
 def _refund(facts: Facts) -> str:
@@ -172,7 +178,8 @@ def _refund(facts: Facts) -> str:
 
 
 def _reversal(facts: Facts) -> str:
-    cause = f"refund {facts['refund']}" if facts["cause_charge"] is None else f"charge {facts['cause_charge']}"
+    causes = (("refund", "refund"), ("charge", "cause_charge"), ("correction", "correction"))
+    cause = next(f"{word} {facts[name]}" for word, name in causes if facts.get(name) is not None)
     sold = "what was sold before the import" if facts["charge"] is None else f"what charge {facts['charge']} sold"
     return f"{_sum(facts, 'gross_minor')} of {sold} taken back by {cause}"
 
