@@ -12,7 +12,7 @@ from sqlalchemy import CheckConstraint, Engine
 from tests.ops.conftest import Odnowa
 from tests.support.builders import Subscriber, catalogue, insert, subscriber, update
 from tests.support.work import attempt, charge, invoice, mail, notice
-from worker.ops import telling
+from worker.operating import telling
 from worker.store.schema import metadata
 
 BOUGHT = datetime(2026, 2, 15, 9, tzinfo=UTC)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,7 +60,7 @@ class Browser:
 
 
 @pytest.fixture
-def web_settings(engine: Engine, redis_url: str) -> Settings:
+def web_settings(engine: Engine, redis_url: str, tmp_path: Path) -> Settings:
     """Settings of a console over the fixtures' servers; the provider's port is one where nobody listens."""
     return Settings(
         _env_file=None,
@@ -71,6 +72,7 @@ def web_settings(engine: Engine, redis_url: str) -> Settings:
         link_signing_key="only-for-tests-" * 3,
         web_session_key="only-for-tests-" * 3,
         web_threads=4,
+        files_url=str(tmp_path / "files"),
     )
 
 

@@ -17,7 +17,8 @@ def explain(subscription: Subscription, *, as_json: Json = False) -> None:
     Terms, charges, attempts, invoices, refunds, disputes, mails, notices, credit, goodwill, what is scheduled, audit.
     """
     from worker import boundary
-    from worker.ops import show, telling
+    from worker.operating import telling
+    from worker.ops import show
     from worker.ops.session import find_subscription, open_store
     from worker.store import story
 

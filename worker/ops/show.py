@@ -2,13 +2,13 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from worker.operating.sums import money
+from worker.operating.sums import facts, money
 
 __all__ = ["age", "document", "facts", "instant", "line", "money", "table"]
 
@@ -70,12 +70,3 @@ def age(seconds: float) -> str:
     if left >= HOUR_S:
         return f"{left // HOUR_S} h {left % HOUR_S // MINUTE_S} min"
     return f"{left // MINUTE_S} min {left % MINUTE_S} s" if left >= MINUTE_S else f"{left} s"
-
-
-def facts(values: Mapping[str, object]) -> str:
-    """A mapping in a line: `a 1, b 2`; what is empty is left out."""
-    return ", ".join(
-        f"{key} {facts(value) if isinstance(value, Mapping) else value}"
-        for key, value in values.items()
-        if value not in (None, "", {}, [])
-    )

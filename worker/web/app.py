@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from worker.web import login, queues, stuck, timetable, tonight
+from worker.web import audit, customer_acts, customers, login, money, queues, stuck, timetable, tonight
 from worker.web.console import Console
 from worker.web.edge import BodyDeadline, SecurityHeaders
 from worker.web.visit import Guarded
@@ -29,6 +29,10 @@ PAGES: Sequence[Sequence[Guarded]] = (
     queues.pages,
     timetable.pages,
     stuck.pages,
+    money.pages,
+    customers.pages,
+    customer_acts.pages,
+    audit.pages,
     login.pages,
 )
 """The console's pages; those with words for the menu stand in it in this order."""

@@ -11,4 +11,11 @@ NOTICES = {
     "resumed": N_("The job goes on."),
     "started": N_("The run was planned."),
     "held": N_("The run was planned and is held: it waits for a person to let it go."),
+    "renewal_on": N_("Renewal is on."),
+    "renewal_off": N_("Renewal is off."),
+    "goodwill": N_("The goodwill was given."),
+    "refunded": N_("The money goes back. It is paid out by the job pay_refunds."),
+    "freed": N_("The account is Free."),
+    "resent": N_("The document is mailed again."),
+    "corrected": N_("The invoice was corrected. The new papers are issued within minutes."),
 }

@@ -18,6 +18,8 @@ from worker.web.words import words
 
 _NOTHING = "–"
 _NO_BREAK = "\u00a0"
+HIDDEN = "•••"
+"""In the place of what names a person."""
 _MAIL = re.compile(r"([\w.+-])[\w.+-]*@([\w-])[\w.-]*")
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 
@@ -46,6 +48,7 @@ def environment(language: str) -> Environment:
         hour=_hour,
         iso=_iso,
         personal=_personal,
+        private=_private,
     )
     return made
 
@@ -119,6 +122,12 @@ def _iso(at: datetime) -> str:
 @pass_context
 def _personal(context: Context, text: str | None) -> str:
     return masked(text or "") if context["masks"] else (text or "")
+
+
+@pass_context
+def _private(context: Context, text: str | None) -> str:
+    """A name, an address or a number of a person: whole, or not at all."""
+    return HIDDEN if context["masks"] and text else (text or "")
 
 
 def masked(text: str) -> str:

@@ -28,6 +28,7 @@ accounts = Table(
     one_of("currency", CURRENCIES),
     CheckConstraint("locale ~ '^[a-z]{2}(_[A-Z]{2})?$'", name="locale_shape"),
     CheckConstraint("length(external_id) BETWEEN 1 AND 100", name="external_id_length"),
+    Index("accounts_provider_customer_idx", "provider_customer"),
 )
 
 billing_details = Table(
@@ -51,6 +52,17 @@ billing_details = Table(
         "billing_details_current_key",
         "account_id",
         unique=True,
+        postgresql_where=text("superseded_at IS NULL"),
+    ),
+    # the beginnings of names and addresses, whatever the collation of the database
+    Index(
+        "billing_details_company_idx",
+        text("lower(company) text_pattern_ops"),
+        postgresql_where=text("superseded_at IS NULL"),
+    ),
+    Index(
+        "billing_details_email_idx",
+        text("lower(email) text_pattern_ops"),
         postgresql_where=text("superseded_at IS NULL"),
     ),
 )

@@ -17,6 +17,7 @@ audit_log = Table(
     reference("subscription_id", "subscriptions", nullable=True),
     Column("details", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Index("audit_log_created_at_idx", "created_at"),
+    Index("audit_log_actor_idx", "actor", "id"),
 )
 
 installation = Table(

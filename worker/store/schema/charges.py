@@ -137,6 +137,8 @@ charges = Table(
     ),
     Index("charges_business_date_idx", "business_date"),
     Index("charges_parked_idx", "parked_at", postgresql_where=text("parked_at IS NOT NULL")),
+    Index("charges_paid_on_idx", "paid_on", postgresql_where=text("paid_on IS NOT NULL")),
+    Index("charges_first_declined_idx", "first_declined_on", postgresql_where=text("first_declined_on IS NOT NULL")),
 )
 
 attempts = Table(
@@ -174,6 +176,7 @@ attempts = Table(
         unique=True,
         postgresql_where=text("state <> 'void'"),
     ),
+    Index("attempts_declined_idx", "sent_on", postgresql_where=text("state = 'declined'")),
 )
 
 credit_entries = Table(

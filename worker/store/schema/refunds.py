@@ -89,6 +89,7 @@ payouts = Table(
     ),
     Index("payouts_open_idx", "id", postgresql_where=text("state IN ('planned', 'sent', 'unknown', 'pending')")),
     Index("payouts_parked_idx", "parked_at", postgresql_where=text("parked_at IS NOT NULL")),
+    Index("payouts_paid_at_idx", "paid_at", postgresql_where=text("paid_at IS NOT NULL")),
 )
 
 reversals = Table(

@@ -5,8 +5,8 @@ from fractions import Fraction
 from typing import Any
 
 from worker.billing.vat import percent_text
-from worker.ops import show
-from worker.ops.telling_acts import act_in_words, facts_in_words
+from worker.operating import sums
+from worker.operating.telling_acts import act_in_words, facts_in_words
 
 Facts = Mapping[str, Any]
 
@@ -23,7 +23,7 @@ def _join(*parts: object, between: str = ", ") -> str:
 
 
 def _sum(facts: Facts, name: str = "amount_minor") -> str:
-    return show.money(facts[name], facts.get("currency"))
+    return sums.money(facts[name], facts.get("currency"))
 
 
 def _count(number: int, noun: str) -> str:
@@ -73,7 +73,7 @@ def _subscription(facts: Facts) -> str:
 
 
 def _configuration(facts: Facts) -> str:
-    lots = [f"{count} at {show.money(minor, facts['currency'])}" for count, minor in facts["agent_lots"]]
+    lots = [f"{count} at {sums.money(minor, facts['currency'])}" for count, minor in facts["agent_lots"]]
     now = ", in force now" if facts["in_force"] else ""
     return f"{_package(facts)} ({', '.join(lots)}): {_sum(facts, 'list_minor')} net a term{now}"
 

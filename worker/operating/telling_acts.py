@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from worker.ops import show
+from worker.operating import sums
 
 Result = Mapping[str, Any]
 _DESK = "desk."
@@ -29,11 +29,11 @@ def facts_in_words(facts: Mapping[str, Any]) -> str:
     """An event's facts in a line, sums as money."""
     currency = facts.get("currency")
     said = {
-        key.removesuffix("_minor"): show.money(value, currency) if key.endswith("_minor") else value
+        key.removesuffix("_minor"): sums.money(value, currency) if key.endswith("_minor") else value
         for key, value in facts.items()
         if value is not None and not (key == "currency" and any(name.endswith("_minor") for name in facts))
     }
-    return show.facts(said)
+    return sums.facts(said)
 
 
 def _who(actor: str) -> str:
@@ -42,7 +42,7 @@ def _who(actor: str) -> str:
 
 
 def _sum(result: Result, name: str) -> str:
-    return show.money(result[name], result.get("currency"))
+    return sums.money(result[name], result.get("currency"))
 
 
 def _attached(result: Result) -> str:
@@ -60,7 +60,7 @@ def _quoted(result: Result) -> str:
     extra = f", {result['extra_conversations']} extra conversations" if result["extra_conversations"] else ""
     agents = f"{result['agents']} agent{'' if result['agents'] == 1 else 's'}"
     less = [
-        f"{show.money(minor, result['currency'])} {what}"
+        f"{sums.money(minor, result['currency'])} {what}"
         for minor, what in (
             (result["unused"]["gross_minor"], "for unused days"),
             (result["credit_used_minor"] - result["unused"]["gross_minor"], "of credit"),
