@@ -21,18 +21,21 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 # Prerequisites are made from left to right: dev.txt holds all of runtime.txt, the project needs its build tool.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo run test storm crash model rolling check fmt advisories lock bench pictures clean
+.PHONY: help setup demo demo-console run test storm crash model rolling check fmt advisories lock bench pictures clean
 
 DEMO_PARTS := $(VENV)/.runtime $(VENV)/.servers $(VENV)/.project
 TEST_PARTS := $(VENV)/.dev $(VENV)/.servers $(VENV)/.project
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s  %s\n", $$1, $$2 }' Makefile
 
 setup: $(TEST_PARTS) ## create .venv with everything that tests and development need
 
 demo: $(DEMO_PARTS) ## play 31 business days on private servers and hold the books against the provider's
 	@$(RUN) -m worker.sandbox.demo $(ARGS)
+
+demo-console: $(DEMO_PARTS) ## serve the ops console over what the demo left, and let more nights begin
+	@$(RUN) -m worker.sandbox.demo_console $(ARGS)
 
 run: $(DEMO_PARTS) ## start scheduler and workers in real time, on private servers unless DATABASE_URL is set
 	@$(RUN) -m worker.sandbox.run $(ARGS)
