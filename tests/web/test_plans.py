@@ -23,7 +23,7 @@ INDEXES = {
     "/tonight/live": ("runs_job_idx", "charges_business_date_idx", "charges_open_idx", "work_items_ready_idx"),
     "/queues": ("work_items_ready_idx", "work_items_leased_idx", "work_items_dead_idx", "item_failures_pkey"),
     "/queues/live": ("work_items_ready_idx", "work_items_leased_idx", "work_items_dead_idx"),
-    "/timetable": ("runs_job_idx", "runs_pkey"),
+    "/timetable": ("runs_job_idx", "runs_asked_idx"),
     "/stuck": ("charges_parked_idx", "charges_open_idx", "work_items_dead_idx", "runs_open_idx", "mails_failed_idx"),
 }
 SHOWN = [one.path for group in PAGES for one in group if one.method == "GET" and "{" not in one.path]
