@@ -25,24 +25,32 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 # Prerequisites are made from left to right: dev.txt holds all of runtime.txt, the project needs its build tool.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo run test storm crash chaos model rolling check alerts fmt advisories lock bench pictures clean
+.PHONY: help setup demo demo-console run test storm crash chaos model rolling browser check alerts fmt advisories lock bench pictures clean
 
 DEMO_PARTS := $(VENV)/.runtime $(VENV)/.servers $(VENV)/.project
 TEST_PARTS := $(VENV)/.dev $(VENV)/.servers $(VENV)/.project
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s  %s\n", $$1, $$2 }' Makefile
 
 setup: $(TEST_PARTS) ## create .venv with everything that tests and development need
+	@command -v chromium >/dev/null || echo "no chromium here: make browser needs it, and nothing else does; on Debian: apt install chromium"
 
 demo: $(DEMO_PARTS) ## play 31 business days on private servers and hold the books against the provider's
 	@$(RUN) -m worker.sandbox.demo $(ARGS)
+
+demo-console: $(DEMO_PARTS) ## serve the ops console over what the demo left, and let more nights begin
+	@$(RUN) -m worker.sandbox.demo_console $(ARGS)
 
 run: $(DEMO_PARTS) ## start scheduler and workers in real time, on private servers unless DATABASE_URL is set
 	@$(RUN) -m worker.sandbox.run $(ARGS)
 
 test: $(TEST_PARTS) ## run the whole suite on real servers of its own (ARGS="-k renew" narrows it)
 	@$(RUN) -m pytest -n $(JOBS) $(ARGS)
+	@echo "not in it: the console in a browser (make browser), the long storms (make storm), two releases at once (make rolling)"
+
+browser: $(TEST_PARTS) ## use the console in Chromium, with JavaScript and without (needs chromium; not part of the suite)
+	@$(RUN) -m pytest -m browser -p no:randomly tests/browser $(ARGS)
 
 storm: $(TEST_PARTS) ## run the long storms: days of 1,000 renewals with kills, flushes and outages
 	@$(RUN) -m pytest -m long -s -p no:randomly tests $(ARGS)
@@ -85,7 +93,7 @@ lock: ## pin the dependencies again, with hashes (needs uv)
 bench: $(DEMO_PARTS) ## measure renewals per second and what each costs
 	@$(RUN) -m bench.renewals $(ARGS)
 
-pictures: $(TEST_PARTS) ## draw documents and mails of every language into docs/pictures (mails need chromium)
+pictures: $(TEST_PARTS) ## draw documents, mails and the console over the demo's data into docs/pictures (the last two need chromium)
 	@$(RUN) -m tests.documents.pictures
 
 clean: ## remove .venv, var and all caches

@@ -1,4 +1,4 @@
-"""Pictures of documents and mails for people to look at: `make pictures` writes them to docs/pictures.
+"""Pictures of documents, mails and the console for people to look at: `make pictures` writes them to docs/pictures.
 
 Documents are drawn by typst. Mails are drawn by Chromium, as a phone and a desk show them, where it is installed; where
 it is not, the command says so and leaves the pictures of mails as they are.
@@ -14,12 +14,15 @@ from typing import Any
 
 import typst
 
+from tests.browser import pictures as console
 from tests.documents.papers import PAPERS
 from tests.documents.samples import MAILS, SELLER, credit_note, snapshot, taxed, taxed_credit_note
 from worker.documents.catalogues import TEMPLATES, locales
 from worker.documents.invoice_snapshot import read_snapshot
 from worker.documents.invoice_view import view
 from worker.documents.mail import render_mail
+from worker.errors import RefusedError
+from worker.sandbox.demo import FOLDER as DEMO
 from worker.sandbox.processes import CHECKOUT
 
 FOLDER = CHECKOUT / "docs" / "pictures"
@@ -123,6 +126,11 @@ def main() -> int:
         draw_mail(chromium, "invoice_issued", locale, _DESK, f"mail-{locale}")
     draw_mail(chromium, "vat_number_not_confirmed", "pl", _PHONE, "mail-phone-pl")
     draw_mail(chromium, "reactivated", "de", _PHONE, "mail-phone-de")
+    try:
+        drawn = console.draw(FOLDER, demo=DEMO, chromium=chromium)
+        print(f"{drawn} pictures of the console over the demo's data")  # noqa: T201 - the same
+    except RefusedError as error:
+        print(f"the pictures of the console stay as they are: {error} (make demo)")  # noqa: T201 - the same
     print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER.relative_to(CHECKOUT)}")  # noqa: T201 - the same
     return 0
 

@@ -1,10 +1,12 @@
 """The demo itself: it ends with equal books, and whatever ends it leaves no process behind."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -34,7 +36,7 @@ def _family(pid: int) -> set[int]:
     return found
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(120)
 def test_three_nights_end_with_equal_books_and_paper_to_open(tmp_path: Path) -> None:
     demo = _demo(tmp_path / "demo", days=3)
     said, _ = demo.communicate(timeout=80)
@@ -46,6 +48,39 @@ def test_three_nights_end_with_equal_books_and_paper_to_open(tmp_path: Path) -> 
     invoices = list((tmp_path / "demo" / "invoices").glob("*.pdf"))
     assert invoices
     assert all(path.read_bytes().startswith(b"%PDF") for path in invoices)
+    _the_console_goes_on_from_there(tmp_path / "demo")
+
+
+def _the_console_goes_on_from_there(folder: Path) -> None:
+    """Up over the demo's data, a night more on Enter, and gone with all its servers on Ctrl-C."""
+    console = subprocess.Popen(
+        [sys.executable, "-m", "worker.sandbox.demo_console", "--folder", str(folder), "--port", "0"],
+        cwd=CHECKOUT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert console.stdin is not None
+    assert console.stdout is not None
+    try:
+        said = "".join(iter(console.stdout.readline, "\n"))
+        said += "".join(console.stdout.readline() for _ in range(4))
+        [address] = re.findall(r"http://127\.0\.0\.1:\d+/", said)
+        with urlopen(f"{address}readyz") as answer:  # noqa: S310 - always http on loopback
+            assert answer.status == 200
+        console.stdin.write("\n")
+        console.stdin.flush()
+        assert "the night begins" in console.stdout.readline(), said
+        family = _family(console.pid)
+        console.send_signal(signal.SIGINT)
+        assert console.wait(20) == 0
+        assert "ended" in console.stdout.read()
+        assert not any(lives(pid) for pid in family)
+    finally:
+        console.kill()
+        console.communicate()
 
 
 @pytest.mark.timeout(60)

@@ -1,7 +1,8 @@
 """The demo: a month of nights on real parts, and our books held against the provider's journal at its end.
 
 `make demo`, or `python -m worker.sandbox.demo [--days 31]`. Exit code 0 when the books are equal, 1 on any
-difference or broken invariant, 130 after Ctrl-C. Afterwards `var/demo/` holds the mails, the invoices and the logs.
+difference or broken invariant, 130 after Ctrl-C. Afterwards `var/demo/` holds the mails, the invoices, the logs, and
+the data over which `make demo-console` serves the console.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from sqlalchemy import text
 
 from worker import boundary
 from worker.charging.pages import read_pages
-from worker.clock import SystemClock, monotonic_s, sleep_s
+from worker.clock import monotonic_s, sleep_s
 from worker.errors import OdnowaError
 from worker.jobs.audit import as_of
 from worker.operating.running import Ending, follow, start_run
@@ -39,6 +40,9 @@ NIGHT_JOBS = (
 EVENING_JOBS = ("fetch_exchange_rates", "follow_payments", "deliver_mail")
 SELLER = {"SELLER_VAT": "registered", "SELLER_VAT_NUMBER": "CZ25123891", "VIES_CALLS_PER_SECOND": "500"}
 """Registered for VAT, and asking stand-ins for VIES and for the bank of rates."""
+OVERRIDES = {"STRIPE_PACED": "false", **SELLER}
+DATABASE = "odnowa_demo"
+FOLDER = CHECKOUT / "var" / "demo"
 NOT_CONFIRMED_EVERY = 20
 """VIES does not know the VAT number of every so many-th shop."""
 JOB_LIMIT_S = 60.0
@@ -56,7 +60,7 @@ def main(arguments: list[str]) -> int:
     """Play the demo. Returns the process's exit code."""
     parser = argparse.ArgumentParser(description="Play business days up to today and compare the books.")
     parser.add_argument("--days", type=int, default=DAYS, help=f"business days to play (default {DAYS})")
-    parser.add_argument("--folder", type=Path, default=CHECKOUT / "var" / "demo", help="where everything is left")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where everything is left")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console(highlight=False)
@@ -78,7 +82,7 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 def _play(console: Console, folder: Path, *, days: int, started: float) -> int:
     console.print(demo_report.opening(days))
-    with Stage(folder, database="odnowa_demo", shifted=True, overrides={"STRIPE_PACED": "false", **SELLER}) as stage:
+    with Stage(folder, database=DATABASE, shifted=True, overrides=OVERRIDES, kept=True) as stage:
         today = stage.runtime.clock.today()
         first = today - timedelta(days=days - 1)
         _go_to(stage, first, MORNING)
@@ -104,7 +108,10 @@ def _play(console: Console, folder: Path, *, days: int, started: float) -> int:
         console.print(demo_report.vat_line(stage.runtime.engine))
         console.print(demo_report.left_behind(folder, invoices=invoices, mails=mails))
         audited = _audit(stage)
-        return demo_report.verdict(console, books, audited, stage.runtime.engine, seconds=monotonic_s() - started)
+        code = demo_report.verdict(console, books, audited, stage.runtime.engine, seconds=monotonic_s() - started)
+        stage.leave()
+        console.print("\nIts data stays: [bold]make demo-console[/bold] serves the ops console over it")
+        return code
 
 
 def _audit(stage: Stage) -> list[audit.Finding]:
@@ -143,9 +150,7 @@ def _wait_for_workers(stage: Stage) -> None:
 
 def _go_to(stage: Stage, day: date, at: time) -> None:
     """Move all clocks to a wall-clock time of a day in the seller's zone."""
-    wanted = datetime.combine(day, at, stage.runtime.clock.zone).astimezone(UTC)
-    now = SystemClock(stage.runtime.clock.zone).now()
-    stage.set_shift(round((wanted - now).total_seconds()))
+    stage.go_to(datetime.combine(day, at, stage.runtime.clock.zone).astimezone(UTC))
 
 
 def _night(stage: Stage, day: date, *, lose_an_answer: bool) -> None:

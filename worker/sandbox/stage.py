@@ -4,6 +4,7 @@ What DATABASE_URL and REDIS_URL name is used instead of private servers: on that
 stage's own is made, on that Redis a namespace of its own.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 from urllib.request import Request, urlopen
@@ -19,6 +21,8 @@ from sqlalchemy import create_engine, text
 
 from settings import Settings, load_settings
 from worker.billing.vat import SellerVat
+from worker.clock import SystemClock
+from worker.errors import RefusedError
 from worker.runtime import Runtime, make_runtime
 from worker.sandbox.emulated import Emulated
 from worker.sandbox.processes import end, spawn, wait_for_port
@@ -28,6 +32,7 @@ from worker.store.engine import database_url
 
 API_KEY = "sk_test_emulator"
 SIGNING_KEY = "only-for-the-sandbox-and-not-a-secret"
+LEFT = "left"
 NOBODY = "http://127.0.0.1:9"
 """Where nobody listens, for what is never asked."""
 
@@ -44,6 +49,8 @@ class Stage:
         redis_url: a Redis to use instead of a private or given one.
         server_url: a PostgreSQL server to use instead of a private or given one.
         sink_flags: extra flags of the mail sink.
+        kept: whether the database and the provider's account stay in the folder when it ends.
+        again: whether to go on with what a kept stage left there, instead of emptying the folder.
     """
 
     def __init__(  # noqa: PLR0913 - all but the first are named, and each is one part of the installation
@@ -57,8 +64,12 @@ class Stage:
         redis_url: str | None = None,
         server_url: str | None = None,
         sink_flags: tuple[str, ...] = (),
+        kept: bool = False,
+        again: bool = False,
     ) -> None:
         self.folder = folder
+        self._kept = kept or again
+        self._again = again
         self.mails = folder / "mails"
         self._database = database
         self._clock_file = folder / "clock" if shifted else None
@@ -72,9 +83,11 @@ class Stage:
         self.listening: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
         try:
+            self._take()
+            if not self._again:
+                shutil.rmtree(self.folder, ignore_errors=True)
+                self.folder.mkdir(parents=True)
             self._open()
         except BaseException:
             self._stack.close()
@@ -85,6 +98,15 @@ class Stage:
         end(self.processes)
         self._stack.close()
 
+    def _take(self) -> None:
+        """The folder is ours while we run. Raises RefusedError when another stage stands on it."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = self._stack.enter_context((self.folder.parent / f".{self.folder.name}.lock").open("w"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RefusedError(f"another process works in {self.folder}: end it first") from None
+
     def _open(self) -> None:
         given = load_settings()
         server = self._server_url or given.database_url
@@ -93,7 +115,8 @@ class Stage:
         if self._clock_file is not None:
             self._clock_file.write_text("0", encoding="ascii")
         self._stack.callback(lambda: end(self.processes))
-        self.emulator = Emulated(f"http://127.0.0.1:{self._listen('emulator', *self._emulator_flags)}")
+        keep = ("--keep", str(self.folder / "provider")) if self._kept else ()
+        self.emulator = Emulated(f"http://127.0.0.1:{self._listen('emulator', *keep, *self._emulator_flags)}")
         smtp_port = self._listen("mailsink", "--folder", str(self.mails), *self._sink_flags)
         self.environment: dict[str, str] = {
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
@@ -144,17 +167,21 @@ class Stage:
             answer.read()
 
     def _private_database(self) -> str:
+        if self._kept:
+            kept = self._stack.enter_context(PrivatePostgres(self.folder / "postgres", durable=False))
+            return self._own_database(kept.url("postgres"))
         server = self._stack.enter_context(PrivatePostgres(durable=False))
         server.create_database(self._database)
         return server.url(self._database)
 
     def _own_database(self, given: str) -> str:
         server = database_url(given)
-        engine = create_engine(server, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f'DROP DATABASE IF EXISTS "{self._database}" WITH (FORCE)'))
-            connection.execute(text(f'CREATE DATABASE "{self._database}"'))
-        engine.dispose()
+        if not self._again:
+            engine = create_engine(server, isolation_level="AUTOCOMMIT")
+            with engine.connect() as connection:
+                connection.execute(text(f'DROP DATABASE IF EXISTS "{self._database}" WITH (FORCE)'))
+                connection.execute(text(f'CREATE DATABASE "{self._database}"'))
+            engine.dispose()
         return server.set(database=self._database).render_as_string(hide_password=False)
 
     def _listen(self, name: str, *flags: str, port: int = 0) -> int:
@@ -162,6 +189,7 @@ class Stage:
         port_file.unlink(missing_ok=True)
         module = f"worker.sandbox.{name}"
         command = [sys.executable, "-m", module, "--port", str(port), "--port-file", str(port_file), *flags]
+        command = [sys.executable, "-m", f"worker.sandbox.{name}", "--port", "0", "--port-file", str(port_file), *flags]
         process = spawn(command, environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}, log=log)
         self.processes.append(process)
         self.listening[name] = process
@@ -184,6 +212,22 @@ class Stage:
         fresh.write_text(str(seconds), encoding="ascii")
         fresh.replace(self._clock_file)
 
+    def go_to(self, instant: datetime) -> None:
+        """Move the clocks of all processes to an instant, from which they run on."""
+        shift = instant - SystemClock(self.runtime.clock.zone).now()
+        self.set_shift(round(shift.total_seconds()))
+
+    def leave(self) -> None:
+        """Write down where the clocks stand; who opens the folder again goes on from there."""
+        (self.folder / LEFT).write_text(self.runtime.clock.now().isoformat(), encoding="ascii")
+
+    def left_at(self) -> datetime:
+        """Where the clocks stood when the folder was left. Raises RefusedError when it never was."""
+        try:
+            return datetime.fromisoformat((self.folder / LEFT).read_text(encoding="ascii"))
+        except FileNotFoundError:
+            raise RefusedError(f"nothing was played to its end in {self.folder}") from None
+
     def start_workers(self, *, processes: int = 2, threads: int = 4) -> "subprocess.Popen[bytes]":
         """Start real `dramatiq` workers; they are alive when their heartbeats say so."""
         command = [
@@ -199,5 +243,12 @@ class Stage:
         """Start a scheduler process."""
         command = [sys.executable, "-m", "scheduler"]
         process = spawn(command, environment=self.environment, log=self.folder / "scheduler.log")
+        self.processes.append(process)
+        return process
+
+    def start_web(self, *, port: int) -> "subprocess.Popen[bytes]":
+        """Start the process that serves the console, on loopback; it is up when its port answers."""
+        environment = {**self.environment, "WEB_PORT": str(port)}
+        process = spawn([sys.executable, "-m", "worker.web"], environment=environment, log=self.folder / "web.log")
         self.processes.append(process)
         return process

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from worker.sandbox.emulator import keeping
 from worker.sandbox.emulator.clock import Clock
 from worker.sandbox.emulator.dials import Dials
 from worker.sandbox.emulator.journal import Journal
@@ -26,7 +27,10 @@ _GARBAGE_THRESHOLD = 50_000  # nothing here makes cycles in bulk, and a full sca
 
 def main() -> None:
     """Parse the flags, serve until SIGTERM or SIGINT."""
-    flags = _flags().parse_args()
+    parser = _flags()
+    flags = parser.parse_args()
+    if flags.keep is not None and flags.journal is not None:
+        parser.error("--keep keeps the journal too: it goes without --journal")
     if flags.die_with_parent:
         _die_with_parent()
     gc.set_threshold(_GARBAGE_THRESHOLD, 50, 100)
@@ -36,13 +40,18 @@ def main() -> None:
 async def _serve(flags: argparse.Namespace) -> None:
     url = ""
 
+    def dials() -> Dials:
+        limits = Limits(per_endpoint=flags.rate_limit_per_endpoint, overall=flags.rate_limit_global)
+        return Dials(limits, latency_s=flags.latency_ms / 1000)
+
     def make() -> Server:
         world = World(Clock(), Journal(flags.journal))
         world.base_url = url
-        limits = Limits(per_endpoint=flags.rate_limit_per_endpoint, overall=flags.rate_limit_global)
-        return Server(world, Dials(limits, latency_s=flags.latency_ms / 1000))
+        return Server(world, dials())
 
     served = Resettable(make)
+    if flags.keep is not None and flags.keep.exists():
+        served.now = keeping.load(flags.keep, dials())
     runner = web.ServerRunner(web.Server(served.handle, access_log=None), shutdown_timeout=0.2)
     await runner.setup()
     await web.TCPSite(runner, LOOPBACK, flags.port).start()
@@ -56,6 +65,8 @@ async def _serve(flags: argparse.Namespace) -> None:
     await stop.wait()
     await runner.cleanup()
     served.now.world.journal.close()
+    if flags.keep is not None:
+        keeping.save(served.now, flags.keep)
 
 
 def _write_port(path: Path, port: int) -> None:
@@ -77,6 +88,7 @@ def _flags() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
     parser.add_argument("--port-file", type=Path, required=True, help="gets the port once it is served")
     parser.add_argument("--journal", type=Path, help="JSONL file to append every charge to")
+    parser.add_argument("--keep", type=Path, help="file from which the account goes on, and to which it is written")
     parser.add_argument("--rate-limit-per-endpoint", type=float, help="requests a second; Stripe's is 25")
     parser.add_argument("--rate-limit-global", type=float, help="requests a second; Stripe's is 100 (sandbox 25)")
     parser.add_argument("--latency-ms", type=float, default=0.0, help="added to every answer of the API")

@@ -91,18 +91,20 @@ def oldest_waiting(connection: Connection) -> Row[Any] | None:
     return connection.execute(_OLDEST).one_or_none()
 
 
+# a day that a person ran is a night as well; where the timetable ran it too, that is the one
 _NIGHTS = text("""
-    SELECT r.job, r.business_date, r.planned, r.created_at, r.finished_at,
+    SELECT DISTINCT ON (r.job, r.business_date) r.job, r.business_date, r.planned, r.created_at, r.finished_at,
            extract(epoch FROM r.finished_at - r.created_at)::float AS took_s,
            (SELECT count(*) FROM work_items w WHERE w.state = 'dead' AND w.run_id = r.id) AS dead
     FROM unnest(cast(:jobs AS text[])) AS j (name)
-    JOIN runs r ON r.job = j.name AND r.trigger = 'timetable' AND r.business_date BETWEEN :first AND :last
-    ORDER BY r.job, r.business_date
+    JOIN runs r ON r.job = j.name AND r.trigger IN ('timetable', 'manual')
+               AND r.business_date BETWEEN :first AND :last
+    ORDER BY r.job, r.business_date, r.trigger DESC, r.id
 """)
 
 
 def nights(connection: Connection, jobs: Sequence[str], *, first: date, last: date) -> Sequence[Row[Any]]:
-    """The timetable's runs of these days: what they planned, how long they took, what of them is dead."""
+    """The whole runs of these days, one per job and day: what was planned, how long it took, what is dead."""
     return connection.execute(_NIGHTS, {"jobs": list(jobs), "first": first, "last": last}).all()
 
 

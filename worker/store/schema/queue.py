@@ -53,6 +53,11 @@ runs = Table(
     ),
     Index("runs_job_idx", "job", "business_date", "id"),
     Index("runs_open_idx", "id", postgresql_where=text("finished_at IS NULL")),
+    Index(
+        "runs_asked_idx",
+        "id",
+        postgresql_where=text("trigger IN ('timetable', 'manual') OR (trigger = 'rung' AND root_run_id IS NULL)"),
+    ),
 )
 
 work_items = Table(

@@ -1,0 +1,60 @@
+"""Pictures of the console over what the demo left: `make pictures` writes docs/pictures/console-*.png with Chromium.
+
+Each page of the menu, light and dark, as a desk and as a phone show it, on the day after a night was played.
+"""
+
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.conftest import FLAGS, PATIENCE_MS, Served, log_in
+from tests.support.nights import until
+from worker.sandbox import demo_console
+from worker.web.app import PAGES
+
+SIZES = {"desk": (1280, 900), "phone": (390, 844)}
+SCHEMES = ("light", "dark")
+
+
+def draw(folder: Path, *, demo: Path, chromium: str) -> int:
+    """Draw all pages over the demo's data, whose next night is played first. Returns how many were drawn.
+
+    Raises:
+        RefusedError: no demo was played in that folder.
+    """
+    with demo_console.open_stage(demo) as stage:
+        served = Served(stage, demo_console.bring_up(stage, port=0), demo_console.let_in(stage))
+        demo_console.next_night(stage)
+        with stage.runtime.engine.connect() as connection:
+            until(
+                lambda: (
+                    not connection.exec_driver_sql(
+                        "SELECT count(*) FROM work_items WHERE state IN ('ready', 'leased')"
+                    ).scalar_one()
+                ),
+                limit_s=120,
+                what="the night is over",
+            )
+        with sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=chromium, args=list(FLAGS))
+            drawn = sum(_draw(browser, served, folder, size, scheme) for size in SIZES for scheme in SCHEMES)
+            browser.close()
+        stage.leave()
+    return drawn
+
+
+def _draw(browser: Browser, served: Served, folder: Path, size: str, scheme: str) -> int:
+    width, height = SIZES[size]
+    context = browser.new_context(
+        color_scheme="dark" if scheme == "dark" else "light",
+        locale="en-GB",
+        viewport={"width": width, "height": height},
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    page: Page = log_in(context, served)
+    pages = [(one.path, one.menu.lower()) for group in PAGES for one in group if one.menu is not None]
+    for path, name in pages:
+        page.goto(f"{served.address}{path.removeprefix('/')}")
+        page.screenshot(path=folder / f"console-{name}-{size}-{scheme}.png")
+    context.close()
+    return len(pages)
