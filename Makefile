@@ -25,13 +25,13 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 # Prerequisites are made from left to right: dev.txt holds all of runtime.txt, the project needs its build tool.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-console run test storm crash chaos model rolling browser check alerts fmt advisories lock bench pictures clean
+.PHONY: help setup demo demo-console run test storm crash chaos model rolling browser check alerts fmt advisories lock bench bench-console pictures clean
 
 DEMO_PARTS := $(VENV)/.runtime $(VENV)/.servers $(VENV)/.project
 TEST_PARTS := $(VENV)/.dev $(VENV)/.servers $(VENV)/.project
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s  %s\n", $$1, $$2 }' Makefile
 
 setup: $(TEST_PARTS) ## create .venv with everything that tests and development need
 	@command -v chromium >/dev/null || echo "no chromium here: make browser needs it, and nothing else does; on Debian: apt install chromium"
@@ -92,6 +92,9 @@ lock: ## pin the dependencies again, with hashes (needs uv)
 
 bench: $(DEMO_PARTS) ## measure renewals per second and what each costs
 	@$(RUN) -m bench.renewals $(ARGS)
+
+bench-console: $(TEST_PARTS) ## measure every page of the console over a year of a million subscriptions (takes long)
+	@$(RUN) -m bench.console $(ARGS)
 
 pictures: $(TEST_PARTS) ## draw documents, mails and the console over the demo's data into docs/pictures (the last two need chromium)
 	@$(RUN) -m tests.documents.pictures

@@ -36,14 +36,13 @@ def write_audit(
     connection.execute(_AUDIT, values)
 
 
-_EVERY_RUN = """
+_ALL_RUNS = text("""
     SELECT r.*, i.*
     FROM (
         SELECT id, job, business_date, trigger, root_run_id, requested_by, reason, selection, planned, created_at,
                held_at, held_reason, finished_at
         FROM runs
         WHERE (cast(:job AS text) IS NULL OR job = :job) AND (cast(:date AS date) IS NULL OR business_date = :date)
-          AND true
         ORDER BY id DESC LIMIT :most
     ) r
     CROSS JOIN LATERAL (
@@ -52,14 +51,25 @@ _EVERY_RUN = """
         FROM work_items w WHERE w.run_id = r.id
     ) i
     ORDER BY r.id DESC
-"""
-_ALL_RUNS = text(_EVERY_RUN)
+""")
 # a statement of its own, so that its condition is the index's whatever plan is kept
-_ASKED_RUNS = text(
-    _EVERY_RUN.replace(
-        "AND true", "AND (trigger IN ('timetable', 'manual') OR (trigger = 'rung' AND root_run_id IS NULL))"
-    )
-)
+_ASKED_RUNS = text("""
+    SELECT r.*, i.*
+    FROM (
+        SELECT id, job, business_date, trigger, root_run_id, requested_by, reason, selection, planned, created_at,
+               held_at, held_reason, finished_at
+        FROM runs
+        WHERE (cast(:job AS text) IS NULL OR job = :job) AND (cast(:date AS date) IS NULL OR business_date = :date)
+          AND (trigger IN ('timetable', 'manual') OR (trigger = 'rung' AND root_run_id IS NULL))
+        ORDER BY id DESC LIMIT :most
+    ) r
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS items, count(*) FILTER (WHERE state IN ('ready', 'leased')) AS open,
+               count(*) FILTER (WHERE state = 'done') AS done, count(*) FILTER (WHERE state = 'dead') AS dead
+        FROM work_items w WHERE w.run_id = r.id
+    ) i
+    ORDER BY r.id DESC
+""")
 
 
 def list_runs(
