@@ -47,6 +47,7 @@ class Site:
         self.did: Counter[str] = Counter()
         self._host_off_s = 0
         self._shift_s = 0
+        self._trouble_until = 0
 
     def __enter__(self) -> Self:
         try:
@@ -116,9 +117,16 @@ class Site:
 
     def set_trouble(self, counts: Mapping[str, int], seed: int = 0) -> None:
         """What the mail server does to the next mails: to how many of them `later`, `refuse`, `drop`."""
+        self._trouble_until = self.trouble_met().total() + sum(
+            counts.get(one, 0) for one in ("later", "refuse", "drop")
+        )
         fresh = self.trouble.with_suffix(".new")
         fresh.write_text(json.dumps({"seed": seed, **counts} if counts else {}), encoding="ascii")
         fresh.replace(self.trouble)
+
+    def trouble_is_over(self) -> bool:
+        """Whether as many mails have met trouble as shall."""
+        return self.trouble_met().total() >= self._trouble_until
 
     def trouble_met(self) -> Counter[str]:
         """How many mails met each kind of trouble, as the mail server told it."""

@@ -41,6 +41,10 @@ SOON = "20"
 MISSED = ("missed", "nobody lived", "it was down", "Redis was down", "PostgreSQL was down", "0 connections")
 AGAIN = 4
 """So often is a blow that hit nobody tried again, each a second later."""
+HARM_LIMIT_S = 40.0
+"""So long a storm waits for the harm that is armed to strike."""
+ASK_PAUSE_S = 3.0
+MAIL_JOBS = ("issue_invoices", "deliver_mail")
 JOBS = ("renew", "suspend", "remind", "follow_payments", "issue_invoices", "deliver_mail")
 
 
@@ -56,6 +60,7 @@ class Storm:
         buyers: customers who buy meanwhile.
         worker: the module that the dramatiq command loads; a broken build has another one.
         first: harm that is there when it begins.
+        until: what must have come before the calm.
         hurried: an operator asks for what the next minute would bring.
         say: where it tells what happens.
     """
@@ -67,6 +72,7 @@ class Storm:
     buyers: int = 24
     worker: str = "worker.main"
     first: Callable[[Site], None] = lambda _site: None
+    until: Callable[[Site], bool] = lambda _site: True
     hurried: bool = False
     say: Callable[[str], None] = print
 
@@ -97,6 +103,7 @@ def play(storm: Storm, folder: Path) -> Result:
         storm.first(site)
         site.start()
         result = Result(_rage(site, storm, first=first, days=days))
+        _last_harm(site, storm)
         _calm(site, today)
         if storm.hurried:
             _ask_for(site, today)
@@ -171,6 +178,25 @@ def _rage(site: Site, storm: Storm, *, first: date, days: int) -> Counter[str]:
         site.look(chance.uniform(0.3, 2.0))
         sleep_s(0.05)
     return hit
+
+
+def _last_harm(site: Site, storm: Storm) -> None:
+    """What is armed strikes before the calm: most mails are written when the money is through, so late in a storm."""
+    began, asked_at = monotonic_s(), 0.0
+    while not (site.trouble_is_over() and storm.until(site)) and monotonic_s() - began < HARM_LIMIT_S:
+        site.look(0.3)
+        if monotonic_s() - asked_at > ASK_PAUSE_S:
+            asked_at = monotonic_s()
+            _ask_for_mails(site)
+        sleep_s(0.1)
+
+
+def _ask_for_mails(site: Site) -> None:
+    try:
+        for job in MAIL_JOBS:
+            plan_run(site.stage, job, site.stage.runtime.clock.today())
+    except (SQLAlchemyError, OdnowaError):
+        return  # he asks again
 
 
 def _turn(site: Site, day: date, at: time) -> None:

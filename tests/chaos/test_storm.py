@@ -1,4 +1,4 @@
-"""A short storm over the real processes, in the suite; the long ones are `make chaos`."""
+"""Storms over the real processes, by `make storm`: a short one, each blow alone, broken builds. Others: `make chaos`."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,11 @@ from tests.chaos.storm import Storm, play
 
 SHORT = ("worker-kill", "scheduler-kill", "redis-kill", "postgres-kill", "mail-trouble", "customer-kill")
 
+MOVED = 5
+"""Charges at the provider after which the answers that shall be lost are lost."""
 
+
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_a_short_storm_loses_and_doubles_nothing(tmp_path: Path) -> None:
     storm = Storm(seed=1, seconds=3, only=SHORT, subscribers=20, buyers=2, hurried=True)
@@ -31,6 +35,10 @@ def _mails_put_off(site: Site) -> None:
     site.set_trouble({"mails": 6, "later": 3})
 
 
+def _money_moved(site: Site) -> bool:
+    return len(site.stage.emulator.journal()) > MOVED
+
+
 @pytest.mark.long
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
@@ -42,8 +50,8 @@ def _mails_put_off(site: Site) -> None:
 )
 def test_a_broken_build_is_found(tmp_path: Path, build: str, first: Callable[[Site], None], found: str) -> None:
     broken = f"tests.chaos.broken.{build}"
-    storm = Storm(seed=1, seconds=5, only=["worker-kill"], subscribers=20, buyers=2, worker=broken, first=first)
-    result = play(replace(storm, hurried=True), tmp_path / "storm")
+    storm = Storm(seed=1, seconds=5, only=["worker-kill"], subscribers=20, buyers=2, worker=broken, hurried=True)
+    result = play(replace(storm, first=first, until=_money_moved), tmp_path / "storm")
     assert [one for one in result.violations if re.fullmatch(found, one)]
 
 
