@@ -1,4 +1,4 @@
-"""Storms over the real processes, by `make storm`: a short one, each blow alone, broken builds. Others: `make chaos`."""
+"""Storms over the real processes, by `make storm`: a short one, each blow alone, broken builds."""
 
 import re
 from collections.abc import Callable
