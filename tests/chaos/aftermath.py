@@ -1,8 +1,9 @@
 """What a storm left: how long until all is quiet, and everything that must hold then."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from email import message_from_bytes, policy
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.chaos import customers
 from tests.chaos.site import Site
 from tests.support.invariants import AT_ONCE, broken
-from tests.support.nights import books, rows
+from tests.support.nights import books, number, rows
 from worker import jobs
 from worker.clock import monotonic_s, sleep_s
 from worker.errors import ActRefusedError
@@ -29,6 +30,13 @@ _OPEN = """
 """
 _LAST_RUNS = "SELECT job, max(business_date) AS on_day FROM runs WHERE trigger IN ('timetable', 'manual') GROUP BY job"
 _STAYS_S = 2.0
+_MAILS = "SELECT id, account_id, kind, subject_key, state FROM mails"
+_PARKED = """
+    SELECT 'charge' AS what, id, parked_reason AS reason FROM charges WHERE parked_at IS NOT NULL
+    UNION ALL SELECT 'payout', id, parked_reason FROM payouts WHERE parked_at IS NOT NULL
+"""
+MAY_PARK = frozenset({"term_already_over", "unknown_too_long"})
+"""Of all parking reasons those that lost time and lost answers alone can bring; any other is a fault of ours."""
 
 
 def still_open(site: Site) -> list[str]:
@@ -73,6 +81,7 @@ def violations(site: Site) -> list[str]:
     found += [f"books: {one}" for one in books(site.stage).differences]
     found += _attempts(site)
     found += _mails(site)
+    found += _parked(site)
     dead = rows(site.stage, "SELECT id, job, attempts, last_error FROM work_items WHERE state = 'dead'")
     found += [f"dead work: {row}" for row in dead]
     found += _desk(site)
@@ -97,12 +106,37 @@ def letters(folder: Path) -> Counter[str]:
 
 
 def _mails(site: Site) -> Iterator[str]:
-    """Each mail that we call sent arrived; what arrived and is not called sent was refused or given up after all."""
+    """Each mail that we call sent arrived; what arrived is a mail of ours, and no oftener than a dialogue died."""
     arrived = letters(site.stage.mails)
-    counts = {row["state"]: row["n"] for row in rows(site.stage, "SELECT state, count(*) AS n FROM mails GROUP BY 1")}
-    sent, others = counts.get("sent", 0), counts.get("failed", 0) + counts.get("withdrawn", 0)
-    if not sent <= len(arrived) <= sent + others:
-        yield f"mails: {sent} are sent in our books and {others} refused or withdrawn, {len(arrived)} arrived"
+    ours = {_message_id(site, row): row for row in rows(site.stage, _MAILS)}
+    for known, row in ours.items():
+        if row["state"] == "sent" and not arrived[known]:
+            yield f"mails: {row['kind']} {row['id']} is sent in our books and never arrived"
+        if row["state"] == "waiting" and arrived[known]:
+            yield f"mails: {row['kind']} {row['id']} arrived and still waits"
+    yield from (f"mails: {known} arrived and is no mail of ours" for known in arrived.keys() - ours.keys())
+    again, died = sum(arrived.values()) - len(arrived), dialogues_that_died(site)
+    if again > died:
+        yield f"mails: {again} arrived again, and only {died} SMTP dialogues or their workers died"
+
+
+def _message_id(site: Site, mail: Mapping[str, Any]) -> str:
+    key = f"{mail['account_id']}:{mail['kind']}:{mail['subject_key']}"
+    return f"<{sha256(key.encode()).hexdigest()[:32]}@{site.stage.runtime.mail.domain}>"
+
+
+def dialogues_that_died(site: Site) -> int:
+    """At most so many: what was put off without an answer that says so, and batches that failed or were left."""
+    put_off = "SELECT coalesce(sum(attempts - (state = 'sent' OR last_answer LIKE '5%')::int), 0) FROM mails"
+    broke = "SELECT coalesce(sum(attempts), 0) FROM work_items WHERE job = 'deliver_mail'"
+    return number(site.stage, put_off) + number(site.stage, broke) - site.trouble_met()["later"]
+
+
+def _parked(site: Site) -> Iterator[str]:
+    """Nothing is parked but for a reason that a storm alone can bring."""
+    for row in rows(site.stage, _PARKED):
+        if row["reason"] not in MAY_PARK:
+            yield f"parked: {row['what']} {row['id']}: {row['reason']}"
 
 
 def _desk(site: Site) -> Iterator[str]:
@@ -134,7 +168,7 @@ _FIGURES = {
     "refunds": "SELECT count(*) FROM refunds",
     "invoices and credit notes": "SELECT count(*) FROM invoices",
     "mails sent": "SELECT count(*) FROM mails WHERE state = 'sent'",
-    "mails refused": "SELECT count(*) FROM mails WHERE state = 'failed'",
+    "mails refused by 5xx": "SELECT count(*) FROM mails WHERE state = 'failed'",
     "desk requests": "SELECT count(*) FROM desk_requests",
     "parked": "SELECT count(*) FROM charges WHERE parked_at IS NOT NULL",
     "lease failures": "SELECT coalesce(sum(attempts), 0) FROM work_items",
@@ -143,8 +177,9 @@ _FIGURES = {
 
 def figures(site: Site) -> dict[str, int]:
     """What the storm came to, in numbers."""
-    with site.stage.runtime.engine.connect() as connection:
-        found = {name: int(connection.exec_driver_sql(query).scalar_one()) for name, query in _FIGURES.items()}
+    found = {name: number(site.stage, query) for name, query in _FIGURES.items()}
+    met = site.trouble_met()
+    found["mails put off by 4xx"], found["mails dropped after they were taken"] = met["later"], met["drop"]
     arrived = letters(site.stage.mails)
     found["mails that arrived again"] = sum(arrived.values()) - len(arrived)
     return found

@@ -20,7 +20,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "postgres-stall": "SIGSTOP of PostgreSQL's walwriter, checkpointer and half of the backends: a disk that hangs",
         "provider-faults": "lost, damaged, late and refused answers of the provider, at random",
         "provider-stop": "SIGSTOP of the provider for longer than the timeout",
-        "mail-trouble": "SMTP 4xx, 5xx and connections dropped after the mail was taken, at random",
+        "mail-trouble": "SMTP 4xx, 5xx and connections dropped after the mail was taken, for some of the next 20 mails",
         "mail-kill": "SIGKILL to the mail server, which comes back at the same port",
         "customer-kill": "SIGKILL to the process of the customers: their answers are lost",
         "clock-ahead": "the clock of our machines runs an hour ahead, then right again",

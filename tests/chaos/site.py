@@ -1,9 +1,11 @@
 """The site of a storm: all processes of an installation, started again as a platform would, on servers of its own."""
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -45,6 +47,7 @@ class Site:
         self.did: Counter[str] = Counter()
         self._host_off_s = 0
         self._shift_s = 0
+        self._trouble_until = 0
 
     def __enter__(self) -> Self:
         try:
@@ -52,6 +55,7 @@ class Site:
             self.postgres.create_database("postgres_of_chaos")
             self.redis = self._stack.enter_context(PrivateRedis())
             self.trouble = self.folder.with_name(f"{self.folder.name}.trouble")
+            self.trouble.parent.mkdir(parents=True, exist_ok=True)
             self.trouble.write_text("{}", encoding="ascii")
             self.stage = self._stack.enter_context(
                 Stage(
@@ -111,11 +115,23 @@ class Site:
         self._host_off_s = seconds
         self.stage.set_host_shift(self._shift_s + seconds)
 
-    def set_trouble(self, shares: dict[str, float], seed: int = 0) -> None:
-        """What the mail server does to mails from now on: shares of `later`, `refuse`, `drop`."""
+    def set_trouble(self, counts: Mapping[str, int], seed: int = 0) -> None:
+        """What the mail server does to the next mails: to how many of them `later`, `refuse`, `drop`."""
+        self._trouble_until = self.trouble_met().total() + sum(
+            counts.get(one, 0) for one in ("later", "refuse", "drop")
+        )
         fresh = self.trouble.with_suffix(".new")
-        fresh.write_text(json.dumps({"seed": seed, **shares} if shares else {}), encoding="ascii")
+        fresh.write_text(json.dumps({"seed": seed, **counts} if counts else {}), encoding="ascii")
         fresh.replace(self.trouble)
+
+    def trouble_is_over(self) -> bool:
+        """Whether as many mails have met trouble as shall."""
+        return self.trouble_met().total() >= self._trouble_until
+
+    def trouble_met(self) -> Counter[str]:
+        """How many mails met each kind of trouble, as the mail server told it."""
+        log = (self.folder / "mailsink.log").read_text(encoding="utf-8", errors="replace")
+        return Counter(re.findall(r"^trouble: (\w+)$", log, re.MULTILINE))
 
 
 class Supervised:

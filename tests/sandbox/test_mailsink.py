@@ -4,6 +4,7 @@ import smtplib
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from tests.support.mail_sink import MailSink, fresh
 from tests.support.processes import CHECKOUT, wait_for_port
-from worker.sandbox.mailsink import safe_part
+from worker.sandbox.mailsink import Trouble, safe_part
 from worker.sandbox.servers.kept import alive
 
 
@@ -83,6 +84,20 @@ def test_a_link_that_is_turned_leads_later_connections_elsewhere(
         client.send_message(_mail("third@a.example"))
     assert [file.name for file in turned.files] == ["000001-reminder-second@a.example.eml"]
     assert [file.name[:15] for file in mail_sink.files] == ["000001-reminder", "000002-reminder"]
+
+
+def test_trouble_meets_so_many_of_the_next_mails_whenever_they_come(tmp_path: Path) -> None:
+    said = tmp_path / "trouble"
+    said.write_text('{"seed": 7, "mails": 20, "later": 4, "refuse": 2, "drop": 3}', encoding="ascii")
+    trouble, same = Trouble(said), Trouble(said)
+    met = [trouble.draw() for _ in range(20)]
+    assert Counter(met) == {"": 11, "later": 4, "drop": 3, "refuse": 2}
+    assert [same.draw() for _ in range(20)] == met, "the seed decides"
+    assert {trouble.draw() for _ in range(9)} == {""}, "it is over"
+    said.write_text('{"seed": 7, "mails": 1, "refuse": 1}', encoding="ascii")
+    assert trouble.draw() == "refuse"
+    said.write_text("{}", encoding="ascii")
+    assert trouble.draw() == ""
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ The local part of a recipient says how the server answers it:
     dataerror...  554 after DATA: content refused
     drop...       takes the mail, then closes the connection before it answers
 
-Any recipient meets trouble while the file of `--trouble` says so: shares of mails for `later` (451), `refuse` (550)
-and `drop`, drawn by its `seed`, as {"seed": 7, "later": 0.2, "refuse": 0.05, "drop": 0.1}; {} is no trouble.
+Any recipient meets trouble while the file of `--trouble` says so: of the next `mails` so many are put off (`later`,
+451), refused (`refuse`, 550) or taken before the connection is closed without an answer (`drop`), in an order by its
+`seed`, as {"seed": 7, "mails": 20, "later": 4, "refuse": 2, "drop": 3}; {} is no trouble. Each is told on a line of
+the output: `trouble: later`. What is counted is mails and no time, so that trouble meets mails however few there are.
 """
 
 import argparse
@@ -54,22 +56,20 @@ class Trouble:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._said = ""
-        self._shares: dict[str, float] = {}
-        self._chance = random.Random(0)
+        self._lots: list[str] = []
 
     def draw(self) -> str:
         """What the next mail meets: later, refuse, drop, or nothing."""
         said = "{}" if self._path is None else self._path.read_text(encoding="ascii")
         if said != self._said:
             self._said, told = said, json.loads(said)
-            self._chance = random.Random(told.pop("seed", 0))
-            self._shares = told
-        lot = self._chance.random()
-        for kind, share in self._shares.items():
-            if lot < share:
-                return kind
-            lot -= share
-        return ""
+            lots = [kind for kind in ("later", "refuse", "drop") for _ in range(told.get(kind, 0))]
+            self._lots = lots + [""] * (told.get("mails", 0) - len(lots))
+            random.Random(told.get("seed", 0)).shuffle(self._lots)
+        met = self._lots.pop() if self._lots else ""
+        if met:
+            print(f"trouble: {met}", flush=True)
+        return met
 
 
 class Sink:
