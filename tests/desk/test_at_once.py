@@ -52,6 +52,7 @@ ADDED = {
     "invoice_note": {"notes"},
     "refund": {"refunds", "letters"},
     "to_free": set(),
+    "invoice_correct": set(),
     "erase": set(),
     "schedule_monthly": {"scheduled", "letters"},
     "keep_yearly": set(),
@@ -106,8 +107,8 @@ def test_every_act_twenty_times_at_once_from_eight_processes_has_one_effect(hous
             added = facts(house) - before
             assert added == dict.fromkeys({*ADDED[what], "requests", "audited"}, 1), what
     settle_down(house)
-    assert [entry["amount"] for entry in house.emulator.journal()] == [5700] * 3, (
-        "the dispute's, the refund's, the order's"
+    assert [entry["amount"] for entry in house.emulator.journal()] == [5700] * 4, (
+        "the dispute's, the refund's, the corrected invoice's, the order's"
     )
     hold(house)
 

@@ -139,13 +139,13 @@ def test_yesterday_is_compared_with_the_provider_and_twice_is_harmless(house: Ho
     yesterday = house.clock.today()
     mixed_day(house)
     house.go_to(yesterday + DAYS, at=time(10))
-    before = everything(house.engine)
+    before = looked_at(house)
     first, second = house.run("audit"), house.run("audit")
     counted = result(house, first, audit.PROVIDER)
     assert counted == result(house, second, audit.PROVIDER)
     assert (counted["day"], counted["broken"]) == (yesterday.isoformat(), 0)
     assert (counted["charges"], counted["ours"]) == (5, 2)
-    assert everything(house.engine) == before
+    assert looked_at(house) == before
     assert noted(house) == []
 
 

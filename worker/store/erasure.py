@@ -109,6 +109,12 @@ _BLANK = (
     """),
     # before the mails themselves, which tell the items apart
     text("""
+        UPDATE item_failures SET error = '', traceback = NULL
+        WHERE error <> '' AND item_id IN (
+            SELECT work_item_id FROM mails WHERE account_id = :account
+            UNION SELECT work_item_id FROM charges WHERE account_id = :account)
+    """),
+    text("""
         UPDATE work_items SET last_error = NULL, last_traceback = NULL
         WHERE last_error IS NOT NULL AND id IN (
             SELECT work_item_id FROM mails WHERE account_id = :account
