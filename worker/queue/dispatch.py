@@ -28,18 +28,20 @@ _IN_FLIGHT = """
       AND NOT EXISTS (SELECT FROM paused_jobs p WHERE p.job = work_items.job)
 """
 
+# Materialized: a plan that asks for the limited rows once per item would mark more of them than the limit says.
 _MARK = text(f"""
-    UPDATE work_items w
-    SET dispatches = dispatches + 1,
-        next_dispatch_at = now() + make_interval(secs => least(:first_s * power(2, least(w.dispatches, 10)), :max_s))
-    WHERE id IN (
+    WITH due AS MATERIALIZED (
         SELECT id FROM work_items
         WHERE state = 'ready' AND not_before <= now() AND next_dispatch_at <= now()
           AND (:all_items OR id = ANY(:items)) AND {NOT_PAUSED.format(alias="work_items")}
         ORDER BY next_dispatch_at, id
         LIMIT CASE WHEN :all_items THEN greatest(:window - ({_IN_FLIGHT}), 0) ELSE :window END
         FOR UPDATE SKIP LOCKED)
-    RETURNING id, job
+    UPDATE work_items w
+    SET dispatches = dispatches + 1,
+        next_dispatch_at = now() + make_interval(secs => least(:first_s * power(2, least(w.dispatches, 10)), :max_s))
+    FROM due WHERE w.id = due.id
+    RETURNING w.id, w.job
 """)  # noqa: S608 - no value is put into the text
 
 
