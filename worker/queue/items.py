@@ -240,15 +240,16 @@ def hand_back(engine: Engine, held: Lease) -> None:
 
 
 _EXPIRE = text("""
-    WITH expired AS (
-    UPDATE work_items
+    WITH late AS MATERIALIZED (
+        SELECT id FROM work_items WHERE state = 'leased' AND lease_expires_at < now()
+        ORDER BY lease_expires_at LIMIT 500 FOR UPDATE SKIP LOCKED
+    ), expired AS (
+    UPDATE work_items w
     SET attempts = attempts + 1, state = CASE WHEN attempts + 1 >= :attempts_max THEN 'dead' ELSE 'ready' END,
         lease_token = NULL, lease_expires_at = NULL, next_dispatch_at = now(),
         last_error = 'the lease ran out: its worker died or stalled'
-    WHERE id IN (
-        SELECT id FROM work_items WHERE state = 'leased' AND lease_expires_at < now()
-        ORDER BY lease_expires_at LIMIT 500 FOR UPDATE SKIP LOCKED)
-    RETURNING id, run_id, state, attempts, last_error
+    FROM late WHERE w.id = late.id
+    RETURNING w.id, w.run_id, w.state, w.attempts, w.last_error
     ), kept AS (
         INSERT INTO item_failures (item_id, attempt, error) SELECT id, attempts, last_error FROM expired
     )
