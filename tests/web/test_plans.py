@@ -26,9 +26,8 @@ INDEXES = {
     "/timetable": ("runs_job_idx", "runs_asked_idx"),
     "/stuck": ("charges_parked_idx", "charges_open_idx", "work_items_dead_idx", "runs_open_idx", "mails_failed_idx"),
 }
-_UNKNOWN = """
-    UPDATE pg_class SET reltuples = -1, relpages = 0
-    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')
+_EMPTY = """
+    SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public'
 """
 _NO_STATISTICS = """
     DELETE FROM pg_statistic s USING pg_class c
@@ -49,8 +48,10 @@ def test_pages_read_by_index_what_they_show(operator: Browser, console: Console,
     assert operator.get(path).status_code == 200
     plans = []
     with engine.connect() as connection:
-        # what the planner knows is not left to what ran before: tables that nobody looked at yet are taken for filled
-        connection.exec_driver_sql(_UNKNOWN)
+        # A plan hangs on the size of the files and on statistics, so on whatever ran before. Emptied in this
+        # transaction, which is never committed, tables are new files that nobody looked at: taken for small ones.
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        connection.exec_driver_sql(connection.exec_driver_sql(_EMPTY).scalar_one())
         connection.exec_driver_sql(_NO_STATISTICS)
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         for statement, values in asked:
