@@ -49,6 +49,12 @@ SERVER = {
 }
 ZONE = ZoneInfo("Europe/Prague")
 _FILLED = text("SELECT count(*) FROM accounts")
+_ONE = text("""
+    SELECT a.id, a.external_id, b.company, b.email, i.number, c.provider_intent FROM charges c
+    JOIN invoices i ON i.charge_id = c.id JOIN accounts a ON a.id = c.account_id
+    JOIN billing_details b ON b.account_id = a.id
+    WHERE c.id = (SELECT max(id) / 2 FROM charges)
+""")
 
 
 def main(arguments: list[str]) -> int:
@@ -76,6 +82,8 @@ def _filled(engine: Engine, subscriptions: int) -> date:
     if not known:
         for line in history.fill(engine, subscriptions=subscriptions, today=SystemClock(ZONE).today()):
             _say(line)
+    for line in history.sum_months(engine):
+        _say(line)
     with engine.connect() as connection:
         size = connection.execute(text("SELECT pg_size_pretty(pg_database_size(current_database()))")).scalar_one()
         for table in ("subscriptions", "charges", "invoices", "mails", "runs", "work_items"):
@@ -115,12 +123,20 @@ def _inside(url: str, today: date) -> Iterator[TestClient]:
 
 
 def _paths(engine: Engine) -> list[str]:
-    """Every page that is shown without being asked for one row, and one of each kind of stuck row."""
+    """Every page that is shown without being asked for one row, one of each kind of row, and searches of all kinds."""
     shown = [one.path for group in PAGES for one in group if one.method == "GET" and "{" not in one.path]
     with engine.connect() as connection:
         item = connection.execute(text("SELECT max(id) FROM work_items WHERE state = 'dead'")).scalar_one()
         charge = connection.execute(text("SELECT max(id) FROM charges WHERE parked_at IS NOT NULL")).scalar_one()
-    return [*(path for path in shown if path != "/login"), f"/stuck/item/{item}", f"/stuck/charge/{charge}"]
+        one = connection.execute(_ONE).one()
+    return [
+        *(path for path in shown if path != "/login"),
+        *(f"/stuck/item/{item}", f"/stuck/charge/{charge}", f"/customer/{one.id}"),
+        # a name that a sixth of all begin with, one of its own, addresses likewise, ids, numbers, and nobody's name
+        *(f"/customer?q={said}" for said in ("K", "Kwiaty", one.company.replace(" ", "+"), "billing", one.email)),
+        *(f"/customer?q={said}" for said in (one.external_id, one.number, one.provider_intent, "cus_7", "nobody")),
+        *("/audit?person=ania", f"/audit?account={one.external_id}"),
+    ]
 
 
 def _measure(url: str, engine: Engine, today: date) -> list[str]:
