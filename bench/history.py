@@ -213,6 +213,7 @@ def fill(engine: Engine, *, subscriptions: int, today: date) -> Iterator[str]:
     for name, statement in _TROUBLE.items():
         yield _do(engine, name, statement, values)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("SET statement_timeout = 0"))
         connection.execute(text("VACUUM ANALYZE"))
 
 
@@ -225,6 +226,7 @@ def sum_months(engine: Engine) -> Iterator[str]:
     for month in missing:
         began = monotonic_s()
         with engine.begin() as connection:
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
             money_months.sum_month(
                 connection, month=month, until=_next(month), zone="Europe/Prague", now=datetime(2026, 1, 1, tzinfo=UTC)
             )
@@ -263,3 +265,4 @@ def _do(engine: Engine, name: str, statement: str, values: dict[str, object]) ->
 def _unchecked(connection: Connection) -> None:
     connection.execute(text("SET LOCAL session_replication_role = replica"))
     connection.execute(text("SET LOCAL work_mem = '512MB'"))
+    connection.execute(text("SET LOCAL statement_timeout = 0"))

@@ -74,6 +74,17 @@ def test_what_is_rung_for_and_not_leased_is_limited_to_a_window(engine: Engine, 
     assert bell.items == ids[: WINDOW + 4]
 
 
+def test_the_window_holds_when_the_planner_expects_one_item(engine: Engine, bell: HeardBell) -> None:
+    """Such a plan asks a subquery again for each row that it meets; limited rows must be taken once all the same."""
+    known = planned_items(engine)
+    with engine.begin() as connection:
+        connection.execute(text("ANALYZE work_items"))
+    ids = [*known, *planned_items(engine, 3 * WINDOW)]
+    assert sweep(engine, bell, threads=THREADS) == WINDOW
+    assert sweep(engine, bell, threads=THREADS) == 0
+    assert bell.items == ids[:WINDOW]
+
+
 def test_items_that_pause_take_no_room_in_the_window(engine: Engine, bell: HeardBell) -> None:
     ids = planned_items(engine, 2 * WINDOW)
     sweep(engine, bell, threads=THREADS)

@@ -76,12 +76,12 @@ _BRING_FORWARD = text("""
       AND s.paid_until - cast(:days AS integer) <= :today AND k.told_on < s.paid_until - cast(:days AS integer)
 """)
 _DUE = text("""
-    UPDATE vat_numbers SET ask_at = :now + interval '1 hour'
-    WHERE id IN (
+    WITH due AS MATERIALIZED (
         SELECT v.id FROM vat_numbers v
         JOIN billing_details b ON b.account_id = v.account_id AND b.superseded_at IS NULL AND b.vat_number = v.number
         WHERE v.ask_at <= :now ORDER BY v.ask_at, v.id LIMIT :most)
-    RETURNING id, number
+    UPDATE vat_numbers n SET ask_at = :now + interval '1 hour' FROM due WHERE n.id = due.id
+    RETURNING n.id, n.number
 """)
 
 
