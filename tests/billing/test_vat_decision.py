@@ -55,6 +55,7 @@ def consumer(country: str, postcode: str = "10000") -> Buyer:
 HOME = (Treatment.HOME, Fraction(21), "S", ())
 CHARGE_REVERSED = (Treatment.REVERSE_CHARGE, Fraction(0), "AE", ("reverse_charge",))
 OUTSIDE = (Treatment.OUTSIDE, Fraction(0), "O", ("outside_eu_vat",))
+OUTSIDE_CONSUMER = (Treatment.OUTSIDE, Fraction(0), "O", ("outside_eu_vat_consumer",))
 
 
 def shop(percent: int | Fraction) -> tuple[object, ...]:
@@ -103,21 +104,21 @@ def shown(decision: VatDecision) -> tuple[object, ...]:
         (consumer("PT", "9500-150"), None, shop(16)),
         (consumer("AT", "6691"), None, shop(20)),
         # territories, also with a number of their state
-        (consumer("ES", "35001"), None, OUTSIDE),
+        (consumer("ES", "35001"), None, OUTSIDE_CONSUMER),
         (business("ES", "35001"), confirmed("ESB58378431"), OUTSIDE),
         (business("DE", "78266"), confirmed("DE136695976"), OUTSIDE),
-        (consumer("FI", "22100"), None, OUTSIDE),
-        (consumer("FR", "97400"), None, OUTSIDE),
-        (consumer("IT", "23041"), None, OUTSIDE),
-        (consumer("GR", "630 86"), None, OUTSIDE),
+        (consumer("FI", "22100"), None, OUTSIDE_CONSUMER),
+        (consumer("FR", "97400"), None, OUTSIDE_CONSUMER),
+        (consumer("IT", "23041"), None, OUTSIDE_CONSUMER),
+        (consumer("GR", "630 86"), None, OUTSIDE_CONSUMER),
         # outside the EU
-        (consumer("US", "10001"), None, OUTSIDE),
+        (consumer("US", "10001"), None, OUTSIDE_CONSUMER),
         (business("US", "10001"), None, OUTSIDE),
         (business("CH", "8238"), confirmed("DE136695976"), OUTSIDE),
         (business("NO", "0150"), None, OUTSIDE),
         (business("GB", "BT1 5GS"), confirmed("XI432525179"), OUTSIDE),
         (business("XI", "BT1 5GS"), confirmed("XI432525179"), OUTSIDE),
-        (consumer("IM", "IM1 1AA"), None, OUTSIDE),
+        (consumer("IM", "IM1 1AA"), None, OUTSIDE_CONSUMER),
     ],
 )
 def test_R20_a_registered_sellers_decisions(

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pypdf
 import pytest
 
-from tests.documents.samples import snapshot
+from tests.documents.samples import snapshot, taxed
 from worker.documents import invoice
 from worker.documents.catalogues import locales
 from worker.documents.invoice import SUBSTITUTE, render_invoice
@@ -186,6 +186,16 @@ _VERSION_1 = {
     "cs": "6f2c22a09f98927b0e66c0ab408061edf84474c754d000ce1c24a7c23fedc583",
     "en": "d829c109a523e3cedc7d46338a8abe0b4393bfbb7342cae1733ae2cad7be6e63",
 }
+
+
+@pytest.mark.parametrize(("kind", "article"), [("outside_eu_vat", "44"), ("outside_eu_vat_consumer", "58")])
+def test_R20_outside_the_eu_the_article_is_that_of_the_buyer(kind: str, article: str) -> None:
+    paper = taxed("outside", "0", currency="USD", locale="en")
+    paper["vat"]["words"] = [kind]
+    text = pypdf.PdfReader(io.BytesIO(render_invoice(paper).pdf)).pages[0].extract_text()
+    said = " ".join(text.replace("\u00a0", " ").split())
+    assert "Outside the scope of EU VAT" in said
+    assert f"(Art. {article} Directive 2006/112/EC)" in said
 
 
 @pytest.mark.parametrize(("locale", "sha256"), _VERSION_1.items())

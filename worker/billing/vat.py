@@ -186,7 +186,8 @@ def decide(
     if place.state == seller.country:
         return _at_home(place, tax_on=tax_on, rates=rates)
     if place.state is None or place.rates_of is None:
-        return VatDecision(Treatment.OUTSIDE, Fraction(0), "O", ("outside_eu_vat",), (place.why,))
+        words = "outside_eu_vat" if buyer.is_business else "outside_eu_vat_consumer"
+        return VatDecision(Treatment.OUTSIDE, Fraction(0), "O", (words,), (place.why,))
     doubt = _doubt(buyer, evidence, state=place.state, tax_on=proven_on or tax_on, valid_days=vies_valid_days)
     if doubt is None:
         assert evidence is not None, "without evidence there is a doubt"

@@ -20,7 +20,7 @@ VERSION: Literal[3] = 3
 Version 1 knew neither credit notes nor parts of terms, version 2 no seller who is registered for VAT.
 """
 
-VatWord = Literal["seller_not_registered", "reverse_charge", "outside_eu_vat"]
+VatWord = Literal["seller_not_registered", "reverse_charge", "outside_eu_vat", "outside_eu_vat_consumer"]
 """A sentence on VAT that must be printed."""
 
 CorrectionReason = Literal["change", "refund", "correction"]

@@ -12,8 +12,15 @@ from worker.documents.catalogues import babel_locale, translations
 from worker.documents.invoice_lines import Gettext
 from worker.documents.invoice_snapshot import DocumentSnapshot, ExchangeBlock
 
-_ARTICLES = {"reverse_charge": "Art. 44, 196 Directive 2006/112/EC", "outside_eu_vat": "Art. 44 Directive 2006/112/EC"}
-"""Why VAT is not charged, beside the words (articles 226(11) and 226(11a) of the directive)."""
+_ARTICLES = {
+    "reverse_charge": "Art. 44, 196 Directive 2006/112/EC",
+    "outside_eu_vat": "Art. 44 Directive 2006/112/EC",
+    "outside_eu_vat_consumer": "Art. 58 Directive 2006/112/EC",
+}
+"""Why VAT is not charged, beside the words (articles 226(11) and 226(11a) of the directive).
+
+The place of what is sold electronically is where the buyer is: for a business by article 44, for others by 58.
+"""
 
 
 class VatTable(TypedDict):
@@ -73,6 +80,7 @@ def _said(key: str, _: Gettext) -> str:
         "seller_not_registered": _("The seller is not registered for VAT."),
         "reverse_charge": _("Reverse charge"),
         "outside_eu_vat": _("Outside the scope of EU VAT"),
+        "outside_eu_vat_consumer": _("Outside the scope of EU VAT"),
     }[key]
 
 
