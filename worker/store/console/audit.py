@@ -18,8 +18,12 @@ def newest_run(connection: Connection) -> Row[Any] | None:
     return connection.execute(_NEWEST).one_or_none()
 
 
+# Rows of one actor are asked for as a stretch of (actor, id): by `actor = ...` the order would be that of id alone, and
+# a plan that walks all rows by id until it has met enough of them reads years for a person who did little.
 _FIRST = text("""
-    SELECT details FROM audit_log WHERE actor = 'audit' AND details ->> 'run' = :run ORDER BY id DESC LIMIT 1
+    SELECT details FROM audit_log
+    WHERE (actor, id) > ('audit', 0) AND (actor, id) <= ('audit', 9223372036854775807) AND details ->> 'run' = :run
+    ORDER BY actor DESC, id DESC LIMIT 1
 """)
 
 
@@ -36,7 +40,8 @@ _ALL = text(f"""
 # Each name of the person asks the index by itself, since one order over several names has none.
 _BY_ACTORS = text(f"""
     SELECT {_COLUMNS} FROM unnest(cast(:actors AS text[])) n (actor) CROSS JOIN LATERAL (
-        SELECT * FROM audit_log WHERE actor = n.actor AND id < :before ORDER BY actor DESC, id DESC LIMIT :most
+        SELECT * FROM audit_log WHERE (actor, id) > (n.actor, 0) AND (actor, id) < (n.actor, :before)
+        ORDER BY actor DESC, id DESC LIMIT :most
     ) l LEFT JOIN accounts a ON a.id = l.account_id ORDER BY l.id DESC LIMIT :most
 """)  # noqa: S608 - no value is put into the text
 # Materialised: an account has hundreds of rows at most, and the order by id would tempt a plan to read them all.
