@@ -8,10 +8,10 @@ from typing import Protocol
 
 import pytest
 from sqlalchemy import Engine
-from typer.testing import CliRunner, Result
 
 from settings import Settings
 from tests.support.processes import CHECKOUT
+from tests.support.terminal import CliRunner, Result
 from worker.ops.app import app
 from worker.runtime import Runtime, make_runtime
 
