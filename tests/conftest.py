@@ -4,6 +4,7 @@ One pair of servers per pytest run: the process that the person started owns it,
 (pytest-xdist) get the addresses; each has a database and a Redis number to itself.
 """
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 import redis
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, QueuePool, create_engine
 
 from tests.support.bank import Bank
 from tests.support.builders import NOON
@@ -22,6 +23,7 @@ from tests.support.processes import Listening, listening
 from tests.support.register import Register
 from tests.support.servers import Servers, empty, own_database, own_redis
 from worker.sandbox.emulated import Emulated
+from worker.store.engine import make_engine
 
 _SERVERS = pytest.StashKey[Servers]()
 _HIGHEST_REDIS_NUMBER = 15
@@ -52,6 +54,12 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests with the longest time limits first, so that none of them is left alone at the end; else as shuffled."""
     items.sort(key=_time_limit_s, reverse=True)
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays to the end; the collector need not look through thousands of tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _time_limit_s(item: pytest.Item) -> float:
@@ -101,11 +109,16 @@ def _redis_url(request: pytest.FixtureRequest, _process: int) -> str:
     return own_redis(request.config.stash[_SERVERS].redis_url(), _HIGHEST_REDIS_NUMBER - _process)
 
 
-@pytest.fixture
-def redis_url(_redis_url: str) -> str:
-    """A Redis database of this test process, emptied before each test."""
+@pytest.fixture(scope="session")
+def _redis_client(_redis_url: str) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(_redis_url) as client:
-        client.flushdb()
+        yield client
+
+
+@pytest.fixture
+def redis_url(_redis_url: str, _redis_client: redis.Redis) -> str:
+    """A Redis database of this test process, emptied before each test."""
+    _redis_client.flushdb()
     return _redis_url
 
 
@@ -168,11 +181,31 @@ def registered(house: House, register: Register) -> House:
     return register_seller(house, vies_url=register.url)
 
 
+@pytest.fixture(scope="session")
+def _connected(postgres_url: str) -> Iterator[Engine]:
+    """The connections of all houses, one after the other: a new one must read the catalogue and plan all anew."""
+    engine = make_engine(postgres_url)
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture
-def house(engine: Engine, redis_url: str, emulator: Listening, mail_sink: MailSink) -> Iterator[House]:
+def house(
+    engine: Engine, _connected: Engine, redis_url: str, emulator: Listening, mail_sink: MailSink
+) -> Iterator[House]:
     """The whole house in this process, its clocks at noon of the builders' day."""
-    built = build_house(engine=engine, redis_url=redis_url, emulator_url=emulator.url, sink=mail_sink, start=NOON)
+    built = build_house(
+        engine=engine,
+        redis_url=redis_url,
+        emulator_url=emulator.url,
+        sink=mail_sink,
+        start=NOON,
+        connected=_connected,
+    )
     yield built
     built.keeper.stop()
     built.runtime.payments.close()
-    built.runtime.engine.dispose()
+    built.runtime.bell.broker.client.close()
+    assert isinstance(_connected.pool, QueuePool)
+    if _connected.pool.checkedout():  # somebody went without giving a connection back: the next house takes others
+        _connected.dispose()

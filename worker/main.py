@@ -1,4 +1,4 @@
-"""What the dramatiq command loads: `dramatiq worker.main`. Settings, the broker, one actor per job."""
+"""What each worker process loads: `python -m worker.workers worker.main`. Settings, the broker, one actor per job."""
 
 import os
 import socket

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from sqlalchemy import LargeBinary, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
-from typer.testing import CliRunner
 
 from tests.support.builders import credit, insert
 from tests.support.house import House
 from tests.support.invariants import hold
 from tests.support.shopping import buy, caller, entitled, newcomer, wish
 from tests.support.stories import watching_doors
+from tests.support.terminal import CliRunner
 from worker.desk.billing_details import BillingDetails, change_billing_details
 from worker.desk.customers_at_provider import ensure_customer
 from worker.desk.erase import erase

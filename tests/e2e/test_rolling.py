@@ -20,7 +20,7 @@ from tests.support.mail_sink import MailSink
 from tests.support.processes import CHECKOUT, Listening
 from tests.support.servers import own_database
 from tests.support.waiting import wait_until
-from tests.support.workers import SCHEDULER, environment, started, worker_command
+from tests.support.workers import SCHEDULER, environment, older_worker_command, started, worker_command
 from worker.clock import SystemClock
 from worker.store import migrations
 
@@ -103,7 +103,7 @@ def test_both_releases_renew_on_the_schema_of_the_newer(
     assert "run `odnowa db upgrade`" in refused.stderr, "new code waits for its schema"
 
     with (
-        started(worker_command(), settings=old, log=tmp_path / "old", folder=before) as worker,
+        started(older_worker_command(), settings=old, log=tmp_path / "old", folder=before) as worker,
         started(SCHEDULER, settings=old, log=tmp_path / "old-scheduler", folder=before) as scheduler,
     ):
         wait_until(lambda: "ready for action" in worker.said)
@@ -113,7 +113,7 @@ def test_both_releases_renew_on_the_schema_of_the_newer(
         assert migrations.current_revision(engine) == head_of(CHECKOUT)
         renewed(before, old, shops[1])
         renewed(CHECKOUT, new, shops[2])
-        with started(worker_command(), settings=old, log=tmp_path / "old-again", folder=before) as again:
+        with started(older_worker_command(), settings=old, log=tmp_path / "old-again", folder=before) as again:
             wait_until(lambda: "ready for action" in again.said)
             assert again.ask_to_end() == 0, "the code before also starts on the schema of the newer"
         with started(worker_command(), settings=new, log=tmp_path / "new") as newer:

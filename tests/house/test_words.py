@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from pydantic import SecretStr
 
 from settings import Settings
 from tests.support.sources import CHECKOUT, files
+from tests.support.terminal import put_together
 from worker.ops.app import app
 
 WIDEST = 120
@@ -57,7 +57,7 @@ def wrong_commands(name: str, text: str) -> Iterator[str]:
     """Commands of `odnowa` that the command line does not have, and options that they do not have."""
     for said in _COMMAND.findall(text):
         words = said.split()
-        command: Any = typer.main.get_command(app)
+        command: Any = put_together(app)
         while words and words[0] in getattr(command, "commands", {}):
             command = command.commands[words.pop(0)]
         if hasattr(command, "default") and (words or getattr(command, "bare", False)):

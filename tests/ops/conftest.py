@@ -8,10 +8,10 @@ from typing import Protocol
 
 import pytest
 from sqlalchemy import Engine
-from typer.testing import CliRunner, Result
 
-from settings import Settings
+from tests.support.house import Told
 from tests.support.processes import CHECKOUT
+from tests.support.terminal import CliRunner, Result
 from worker.ops.app import app
 from worker.runtime import Runtime, make_runtime
 
@@ -85,7 +85,7 @@ def make(environment: dict[str, str], engine: Engine) -> Iterator[Callable[..., 
 
     def build(**changes: object) -> Runtime:
         values = {name.lower(): value for name, value in environment.items()} | changes
-        made.append(make_runtime(Settings(_env_file=None, **values)))  # type: ignore[arg-type] # values of many types
+        made.append(make_runtime(Told(**values)))  # type: ignore[arg-type] # values of many types
         return made[-1]
 
     yield build

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 from sqlalchemy import Engine
-from typer.testing import CliRunner
 
 from tests.ops.conftest import Odnowa
 from tests.support.builders import rows
+from tests.support.terminal import CliRunner
 from tests.support.work import item
 from worker.operating import people
 from worker.ops.app import app

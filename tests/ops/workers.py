@@ -26,7 +26,7 @@ def working(engine: Engine, environment: Mapping[str, str], *, folder: Path) -> 
     """One worker process with two threads until the block ends; fails with its log when it does not begin to live."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "worker.log"
-    command = [sys.executable, "-m", "dramatiq", "worker.main", "--processes", "1", "--threads", "2"]
+    command = [sys.executable, "-m", "worker.workers", "worker.main", "--processes", "1", "--threads", "2"]
     with log.open("wb") as said:
         process = subprocess.Popen(
             command,

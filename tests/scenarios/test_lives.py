@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import create_engine
-from typer.testing import CliRunner
 
 from tests.support.builders import catalogue
 from tests.support.house import build_house
@@ -21,6 +20,7 @@ from tests.support.mail_sink import LINK, fresh, lead
 from tests.support.processes import listening
 from tests.support.servers import own_database
 from tests.support.steps import check_steps, watch_steps
+from tests.support.terminal import CliRunner
 from worker.jobs import audit
 from worker.operating import stuck
 from worker.ops.app import app

@@ -90,7 +90,8 @@ def counts(engine: Engine, *, but: tuple[str, ...] = ()) -> dict[str, int]:
     """How many rows each table holds, except for those named: compare two to see that nothing was written."""
     tables = rows(engine, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
     names = [row["tablename"] for row in tables if row["tablename"] not in but]
-    return {name: size(engine, name) for name in names}
+    every = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS n FROM {name}" for name in names)  # noqa: S608 - names come from the catalogue
+    return {row["name"]: row["n"] for row in rows(engine, every)}
 
 
 def catalogue(engine: Engine, *, valid_from: date = LONG_AGO) -> None:

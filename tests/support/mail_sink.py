@@ -1,6 +1,6 @@
 """The mail sink as tests see it: where to send, and what arrived."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -19,6 +19,7 @@ class MailSink:
     folder: Path
     _said_before: int = 0
     """Length of its log when the test began."""
+    _read: dict[tuple[Path, int, int], EmailMessage] = field(default_factory=dict, compare=False)
 
     @property
     def said(self) -> str:
@@ -37,8 +38,15 @@ class MailSink:
 
     @property
     def mails(self) -> list[EmailMessage]:
-        """The same, read."""
-        return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in self.files]
+        """The same, each read once: the sink puts a mail there whole."""
+        return [self._once(file) for file in self.files]
+
+    def _once(self, file: Path) -> EmailMessage:
+        stands = file.stat()
+        as_it_stands = (file, stands.st_ino, stands.st_mtime_ns)
+        if as_it_stands not in self._read:
+            self._read[as_it_stands] = message_from_bytes(file.read_bytes(), policy=policy.default)
+        return self._read[as_it_stands]
 
 
 def lead(link: Path, folder: Path) -> Path:

@@ -18,9 +18,11 @@ SCHEDULER = (sys.executable, "-m", "scheduler")
 
 
 def worker_command(*, processes: int = 1, threads: int = 2) -> tuple[str, ...]:
-    """The real `dramatiq` command."""
-    program = str(Path(sys.executable).with_name("dramatiq"))
-    return (program, "worker.main", "--processes", str(processes), "--threads", str(threads))
+    """The command of the Procfile's `worker` line."""
+    return (
+        *(sys.executable, "-m", "worker.workers", "worker.main"),
+        *("--processes", str(processes), "--threads", str(threads)),
+    )
 
 
 def environment(engine: Engine, redis_url: str, **more: str) -> dict[str, str]:
@@ -39,6 +41,12 @@ def environment(engine: Engine, redis_url: str, **more: str) -> dict[str, str]:
         "dramatiq_worker_timeout": "100",
         **more,
     }
+
+
+def older_worker_command(*, processes: int = 1, threads: int = 2) -> tuple[str, ...]:
+    """The same for releases whose Procfile had dramatiq's own command."""
+    program = str(Path(sys.executable).with_name("dramatiq"))
+    return (program, "worker.main", "--processes", str(processes), "--threads", str(threads))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from settings import Settings
 from tests.support.builders import NOON
-from tests.support.house import MovableClock
+from tests.support.house import MovableClock, Told
 from tests.web.delivering import provider
 from worker import boundary
 from worker.operating.people import Role
@@ -62,8 +62,7 @@ class Browser:
 @pytest.fixture
 def web_settings(engine: Engine, redis_url: str, tmp_path: Path) -> Settings:
     """Settings of a console over the fixtures' servers; the provider's port is one where nobody listens."""
-    return Settings(
-        _env_file=None,
+    return Told(
         database_url=engine.url.render_as_string(hide_password=False),
         redis_url=redis_url,
         stripe_api_key="sk_test_emulator",

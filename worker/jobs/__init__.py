@@ -13,12 +13,19 @@ audit             what must hold over the whole store, asked once a day
 
 import importlib
 import pkgutil
+from functools import cache
 
 from worker.job import REGISTRY, Job
 
 
 def load() -> dict[str, Job]:
     """Import every file of this folder; returns the registered jobs by name."""
+    _import_all()
+    return dict(sorted(REGISTRY.items()))
+
+
+@cache
+def _import_all() -> None:
+    """Once per process: looking through the folder takes longer than most questions that need its jobs."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
-    return dict(sorted(REGISTRY.items()))

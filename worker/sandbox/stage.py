@@ -229,10 +229,9 @@ class Stage:
             raise RefusedError(f"nothing was played to its end in {self.folder}") from None
 
     def start_workers(self, *, processes: int = 2, threads: int = 4) -> "subprocess.Popen[bytes]":
-        """Start real `dramatiq` workers; they are alive when their heartbeats say so."""
+        """Start real workers; they are alive when their heartbeats say so."""
         command = [
-            str(Path(sys.executable).with_name("dramatiq")),
-            "worker.main",
+            *(sys.executable, "-m", "worker.workers", "worker.main"),
             *("--processes", str(processes), "--threads", str(threads), "--worker-shutdown-timeout", "5000"),
         ]
         master = spawn(command, environment=self.environment, log=self.folder / "worker.log")

@@ -1,9 +1,16 @@
 """The engine: one small pool per process, timeouts on every statement, JSON as it is."""
 
-from sqlalchemy import Engine, create_engine, make_url
-from sqlalchemy.engine import URL
+from typing import Any
 
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import InvalidatePoolError
+
+from worker.clock import monotonic_s
 from worker.errors import SettingsError
+
+RESTED_S = 1.0
+"""Who rested longer is asked whether it still lives before it is used; asking each time is a round trip each time."""
 
 
 def database_url(url: str) -> URL:
@@ -31,11 +38,34 @@ def make_engine(url: str, *, pool_max: int = 10, statement_timeout_s: int = 60, 
         f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms // 2}"
         f" -c idle_in_transaction_session_timeout={timeout_ms} -c timezone=UTC"
     )
-    return create_engine(
+    engine = create_engine(
         database_url(url),
         pool_size=pool_max,
         max_overflow=0,
-        pool_pre_ping=True,
         pool_timeout=30,
         connect_args={"options": options, "connect_timeout": 5, "application_name": name},
     )
+    _ask_who_rested(engine)
+    return engine
+
+
+def _ask_who_rested(engine: Engine) -> None:
+    """Replace a connection that died while it rested, and all that rest beside it.
+
+    What dies between two uses shortly after one another fails like what dies within one, and is tried again like it.
+    """
+    rested_since = "rested_since"
+
+    @event.listens_for(engine, "checkin")
+    def remember(_connection: object, record: Any) -> None:
+        record.info[rested_since] = monotonic_s()
+
+    @event.listens_for(engine, "checkout")
+    def ask(connection: Any, record: Any, _user: object) -> None:
+        since = record.info.get(rested_since)
+        if since is None or monotonic_s() - since < RESTED_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
