@@ -155,7 +155,11 @@ def test_an_act_sent_twice_is_done_once_under_the_persons_name(
 
 
 def test_a_refusal_is_a_sentence_and_nothing_is_done(operator: Browser, engine: Engine, shop: Subscriber) -> None:
-    answer = act(operator, shop, "refund")
+    path = f"/customer/{shop.account_id}/act/refund"
+    shown = operator.get(path).text
+    assert "The first payment of this account was another one" in shown
+    assert not _REQUEST.search(shown), "no form for what cannot be"
+    answer = operator.post(path, request="a-form-of-before", reason="asked by phone", sure="1")
     assert answer.status_code == 409
     assert "first payment" in answer.text
     unsure = act(operator, shop, "free", sure="")
