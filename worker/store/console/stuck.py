@@ -16,8 +16,8 @@ _FAILURES = text("""
 """)
 _CHARGE = text("""
     SELECT c.id, a.external_id, c.account_id, c.subscription_id, c.term_number, c.purpose, c.business_date, c.state,
-           c.currency, c.amount_minor, c.tries, c.checks, c.decline_kind, c.decline_code, c.next_try_on, c.provider_intent,
-           c.parked_at, c.parked_reason, c.parked_detail, c.created_at
+           c.currency, c.amount_minor, c.tries, c.checks, c.decline_kind, c.decline_code, c.next_try_on,
+           c.provider_intent, c.parked_at, c.parked_reason, c.parked_detail, c.created_at
     FROM charges c JOIN accounts a ON a.id = c.account_id WHERE c.id = :id
 """)
 _ATTEMPTS = text("""
