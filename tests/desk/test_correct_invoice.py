@@ -82,6 +82,8 @@ def test_R16_a_wrong_name_is_corrected_and_nothing_is_owed(registered: House) ->
     assert new["issued_on"] == first["issued_on"] + timedelta(days=2)
     assert new["snapshot"]["payment"] == first["snapshot"]["payment"]
     assert new["snapshot"]["exchange"] == first["snapshot"]["exchange"], "the tax date is the same, and so is the rate"
+    said = [one.get_body(("plain",)).get_content() for one in house.sink.mails if number in str(one)]
+    assert any(f"it stands in place of invoice {number}" in " ".join(one.split()) for one in said)
     mails = house.fetch("SELECT kind, data, state FROM mails WHERE invoice_id IS NOT NULL ORDER BY invoice_id")
     assert [(mail["kind"], mail["state"]) for mail in mails] == [
         ("invoice_issued", "sent"),
