@@ -3,7 +3,7 @@
 Each page of the menu, light and dark, as a desk and as a phone show it, on the day after a night was played.
 """
 
-from datetime import UTC
+from datetime import UTC, date
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -16,6 +16,10 @@ from worker.sandbox.stage import Stage
 from worker.web.app import PAGES
 
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
+_OVER = text("""
+    SELECT NOT EXISTS (SELECT FROM work_items WHERE state IN ('ready', 'leased')) AND EXISTS (
+        SELECT FROM runs WHERE job = :job AND business_date = :day AND finished_at IS NOT NULL)
+""")
 SCHEMES = ("light", "dark")
 
 
@@ -39,17 +43,17 @@ def draw(folder: Path, *, demo: Path, chromium: str) -> int:
 def _play(stage: Stage) -> None:
     """A night more, until its last job of the morning has ended."""
     morning = demo_console.next_night(stage)
+    _until_over(stage, morning.date(), job="renew")
     stage.go_to(morning.replace(hour=10, minute=2).astimezone(UTC))
-    audited = text("""
-        SELECT NOT EXISTS (SELECT FROM work_items WHERE state IN ('ready', 'leased')) AND EXISTS (
-            SELECT FROM runs WHERE job = 'audit' AND business_date = :day AND finished_at IS NOT NULL)
-    """)
+    _until_over(stage, morning.date(), job="audit")
 
+
+def _until_over(stage: Stage, day: date, *, job: str) -> None:
     def is_over() -> bool:
         with stage.runtime.engine.connect() as connection:
-            return bool(connection.execute(audited, {"day": morning.date()}).scalar_one())
+            return bool(connection.execute(_OVER, {"day": day, "job": job}).scalar_one())
 
-    until(is_over, limit_s=240, what="the night is over")
+    until(is_over, limit_s=240, what=f"{job} and all that goes with it has ended")
 
 
 def _draw(browser: Browser, served: Served, folder: Path, size: str, scheme: str) -> int:

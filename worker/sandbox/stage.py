@@ -6,6 +6,7 @@ stage's own is made, on that Redis a namespace of its own.
 
 import fcntl
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -222,9 +223,9 @@ class Stage:
         fresh.replace(self._clock_file)
 
     def go_to(self, instant: datetime) -> None:
-        """Move the clocks of all processes to an instant, from which they run on."""
+        """Move the clocks of all processes to an instant, or less than a second past it, from which they run on."""
         shift = instant - SystemClock(self.runtime.clock.zone).now()
-        self.set_shift(round(shift.total_seconds()))
+        self.set_shift(math.ceil(shift.total_seconds()))
 
     def leave(self) -> None:
         """Write down where the clocks stand; who opens the folder again goes on from there."""
