@@ -92,3 +92,9 @@ def log_in(window: BrowserContext, served: Served, name: str = "operator") -> Pa
     tab.get_by_role("button", name="Log in").click()
     tab.get_by_role("heading", level=1, name="Tonight").wait_for()
     return tab
+
+
+def menu(page: Page, name: str) -> None:
+    """Another page, by the menu."""
+    page.get_by_role("navigation", name="Main menu").get_by_role("link", name=name).click()
+    page.get_by_role("heading", level=1, name=name).wait_for()

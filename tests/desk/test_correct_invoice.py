@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -56,6 +57,13 @@ def confirmed(house: House) -> None:
     house.run("check_vat_numbers")
 
 
+def plain(mail: EmailMessage) -> str:
+    """What a mail says in plain text."""
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
 def papers(house: House) -> list[tuple[Any, ...]]:
     """Kind, buyer, rate, net, VAT of each document, in the order of issue."""
     found = house.fetch(
@@ -82,6 +90,8 @@ def test_R16_a_wrong_name_is_corrected_and_nothing_is_owed(registered: House) ->
     assert new["issued_on"] == first["issued_on"] + timedelta(days=2)
     assert new["snapshot"]["payment"] == first["snapshot"]["payment"]
     assert new["snapshot"]["exchange"] == first["snapshot"]["exchange"], "the tax date is the same, and so is the rate"
+    said = [" ".join(plain(mail).split()) for mail in house.sink.mails]
+    assert sum(f"it stands in place of invoice {number}" in one for one in said) == 1
     mails = house.fetch("SELECT kind, data, state FROM mails WHERE invoice_id IS NOT NULL ORDER BY invoice_id")
     assert [(mail["kind"], mail["state"]) for mail in mails] == [
         ("invoice_issued", "sent"),

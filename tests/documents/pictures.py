@@ -92,9 +92,9 @@ def draw_document(paper: dict[str, Any], name: str) -> None:
         (FOLDER / f"{name}-{number}.png").write_bytes(pages[number - 1])
 
 
-def draw_mail(chromium: str, kind: str, locale: str, size: tuple[int, int], name: str) -> None:
-    """The HTML of a mail as a window of that size shows it."""
-    html = render_mail(kind, locale=locale, data=MAILS[kind], seller=SELLER).html
+def draw_mail(chromium: str, kind: str, locale: str, size: tuple[int, int], name: str, **more: object) -> None:
+    """The HTML of a mail as a window of that size shows it; `more` adds to the sample's facts."""
+    html = render_mail(kind, locale=locale, data={**MAILS[kind], **more}, seller=SELLER).html
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "mail.html"
         page.write_text(html, encoding="utf-8")
@@ -126,6 +126,7 @@ def main() -> int:
         draw_mail(chromium, "invoice_issued", locale, _DESK, f"mail-{locale}")
     draw_mail(chromium, "vat_number_not_confirmed", "pl", _PHONE, "mail-phone-pl")
     draw_mail(chromium, "reactivated", "de", _PHONE, "mail-phone-de")
+    draw_mail(chromium, "invoice_issued", "cs", _PHONE, "mail-corrected-phone-cs", replaces="2026000041")
     try:
         drawn = console.draw(FOLDER, demo=DEMO, chromium=chromium)
         print(f"{drawn} pictures of the console over the demo's data")  # noqa: T201 - the same

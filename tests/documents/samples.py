@@ -86,6 +86,7 @@ MAILS: dict[str, dict[str, Any]] = {
         "period_starts_on": "2026-12-22",
         "period_ends_on": "2027-01-22",
         "renewal": True,
+        "replaces": None,
     },
     "credit_note_issued": {
         "company": COMPANY,
@@ -154,6 +155,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("payment_method_refused", {"brand": None, "last4": None}),
     ("suspended", {"cause": "payment_failed"}),
     ("invoice_issued", {"renewal": False}),
+    ("invoice_issued", {"replaces": "2026000041"}),
     ("credit_note_issued", {"reason": "refund", "to_credit": None, "to_refund": _AMOUNT}),
     ("credit_note_issued", {"reason": "refund", "to_refund": _AMOUNT}),
     ("credit_note_issued", {"reason": "correction"}),

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 from settings import Settings
-from tests.support.builders import rows
+from tests.support.builders import counts, rows
 from tests.web.conftest import PASSWORD, Browser
 from worker import boundary
 from worker.errors import SettingsError
@@ -76,6 +76,41 @@ def test_a_lesser_role_is_refused_what_demands_more(enter: Callable[[Role], Brow
     demanding = [one for one in INSIDE if one.role is not None and not role.covers(one.role)]
     assert demanding
     assert {(one.path, ask(browser, one, token=token)) for one in demanding} == {(one.path, 403) for one in demanding}
+
+
+ROLES_OF_ACTS = {
+    "/language": Role.READ_ONLY,
+    "/logout": Role.READ_ONLY,
+    "/customer/{number}/act/{kind}": Role.SUPPORT,
+    "/queues/pause": Role.OPERATOR,
+    "/queues/resume": Role.OPERATOR,
+    "/stuck/cancel": Role.OPERATOR,
+    "/stuck/retry": Role.OPERATOR,
+    "/timetable/preview": Role.OPERATOR,
+    "/timetable/release": Role.OPERATOR,
+    "/timetable/run": Role.OPERATOR,
+}
+"""What each act demands, written a second time: a new act, or one opened to more people, is decided here, too."""
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_act_is_for_its_role_and_refused_to_lesser_ones_without_a_trace(
+    enter: Callable[[Role], Browser], engine: Engine, role: Role
+) -> None:
+    acts = [one for one in INSIDE if one.method == "POST"]
+    assert {one.path: one.role for one in acts} == ROLES_OF_ACTS
+    browser = enter(role)
+    token = browser.token()
+    before = counts(engine)
+    barred = [path_of(one) for one in acts if one.role is not None and not role.covers(one.role)]
+    assert bool(barred) == (role is not Role.OPERATOR)
+    for path in barred:
+        answer = browser.post(path, token=token, request="x", reason="x", job="renew", chosen="item:1", run="1")
+        assert (answer.status_code, "This needs the role" in answer.text) == (403, True), path
+    assert counts(engine) == before
+    open_to = [one for one in acts if one.role is not None and role.covers(one.role) and one.path != "/logout"]
+    for one in open_to:
+        assert ask(browser, one, token=token) not in {303, 403}, one.path
 
 
 def test_every_form_demands_its_own_token(operator: Browser, console: Console) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.support.builders import Subscriber, catalogue, insert, rows, size, subscriber, update
-from tests.support.work import charge, invoice
+from tests.support.work import charge, invoice, mail
 from tests.web.conftest import Browser
 from worker.operating.people import Role
 from worker.web.console import Console
@@ -155,7 +155,11 @@ def test_an_act_sent_twice_is_done_once_under_the_persons_name(
 
 
 def test_a_refusal_is_a_sentence_and_nothing_is_done(operator: Browser, engine: Engine, shop: Subscriber) -> None:
-    answer = act(operator, shop, "refund")
+    path = f"/customer/{shop.account_id}/act/refund"
+    shown = operator.get(path).text
+    assert "The first payment of this account was another one" in shown
+    assert not _REQUEST.search(shown), "no form for what cannot be"
+    answer = operator.post(path, request="a-form-of-before", reason="asked by phone", sure="1")
     assert answer.status_code == 409
     assert "first payment" in answer.text
     unsure = act(operator, shop, "free", sure="")
@@ -197,7 +201,20 @@ def test_markup_in_every_field_of_a_customer_is_text(operator: Browser, engine: 
     fields = dict.fromkeys(("company", "street", "city", "postcode", "email", "vat_number"), MARKUP)
     update(engine, "billing_details", details[0]["id"], **fields)
     update(engine, "accounts", shop.account_id, external_id=MARKUP, provider_customer=MARKUP)
-    paths = [f"/customer/{shop.account_id}/act/{kind}?invoice={MARKUP}" for kind in DEEDS]
+    methods = rows(engine, "SELECT id FROM payment_methods WHERE account_id = :account", account=shop.account_id)
+    update(engine, "payment_methods", methods[0]["id"], provider_method=MARKUP)
+    paid = charge(engine, shop, state="succeeded", provider_intent=MARKUP)
+    invoice(engine, paid, shop)
+    parked = charge(engine, shop, term_number=7, parked_reason="cannot_be_priced", parked_detail=MARKUP)
+    failed = mail(engine, shop.account_id, state="failed", recipient=MARKUP, last_answer=MARKUP)
+    insert(
+        engine, "audit_log", actor=MARKUP, act="desk.invoice_note", account_id=shop.account_id,
+        details={"invoice": MARKUP, "note": MARKUP, "version": 1}, reason=MARKUP,
+    )  # fmt: skip
+    paths = [
+        *(f"/customer/{shop.account_id}/act/{kind}?invoice={MARKUP}" for kind in DEEDS),
+        *("/stuck", f"/stuck/charge/{parked}", f"/stuck/mail/{failed}", "/audit", f"/audit?account={MARKUP}"),
+    ]
     for path in ("/customer?q=" + MARKUP, f"/customer/{shop.account_id}", *paths):
         shown = operator.get(path).text
         assert "<script>alert" not in shown, path

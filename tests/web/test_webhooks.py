@@ -1,5 +1,6 @@
 """Webhooks: only the provider's are kept, each once, and each merely says "look at this now"."""
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from starlette.testclient import TestClient
 from tests.support.house import House
 from tests.support.stories import charge_of, charges_of, customer, dying_at, minute, paid, restart, status_of
 from tests.web.delivering import NEW, OLD, Provider, signed, told
+from worker.clock import monotonic_s
 from worker.errors import UnreachableError
 from worker.gateways.stripe_webhooks import read_notice
 from worker.store import inbox
@@ -206,6 +208,28 @@ def test_an_oversized_webhook_is_refused_unread(house: House, provider: Provider
     pieces = (large[n : n + 50_000] for n in range(0, len(large), 50_000))
     assert provider.client.post("/webhooks/stripe", content=pieces).status_code == 413, "without saying its length"
     assert provider.client.get("/webhooks/stripe").status_code == 405
+    assert house.fetch(INBOX) == []
+
+
+def test_a_webhook_that_drips_is_ended_in_time(
+    house: House, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "BODY_WITHIN_S", 0.05)
+    began, statuses = monotonic_s(), list[int]()
+
+    async def receive() -> dict[str, object]:
+        await asyncio.sleep(0.03)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    async def send(message: dict[str, object]) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(int(str(message["status"])))
+
+    path = {"path": "/webhooks/stripe", "raw_path": b"/webhooks/stripe", "query_string": b"", "root_path": ""}
+    scope = {"type": "http", "method": "POST", "scheme": "http", "headers": [], **path}
+    asyncio.run(provider.client.app(scope, receive, send))  # type: ignore[arg-type] # plain dicts are messages
+    assert statuses == [413]
+    assert monotonic_s() - began < 5
     assert house.fetch(INBOX) == []
 
 

@@ -2,17 +2,30 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from html import unescape
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+from starlette.testclient import TestClient
 
+from tests.support.builders import subscriber
+from tests.support.work import charge, item
 from tests.web.conftest import Browser
 from worker.documents.catalogues import TEMPLATES
 from worker.operating.people import Role
 from worker.web import words
+from worker.web.app import PAGES, build_app
+from worker.web.console import Console
+from worker.web.customer_acts import DEEDS
+from worker.web.edge import HEADERS
 from worker.web.words import LANGUAGES, language_of
 
 _PLACEHOLDER = re.compile(r"%\(\w+\)s")
@@ -73,8 +86,108 @@ def test_a_person_chooses_a_language_and_keeps_it(operator: Browser) -> None:
     assert operator.post("/language", locale="../../etc").status_code == 409
 
 
+SHOWN = {
+    "/": ("/", "/?date=2026-01-01"),
+    "/tonight/live": ("/tonight/live",),
+    "/queues": ("/queues",),
+    "/queues/live": ("/queues/live",),
+    "/timetable": ("/timetable",),
+    "/stuck": ("/stuck", "/stuck?kind=item"),
+    "/stuck/{kind}/{number}": ("/stuck/item/{item}", "/stuck/charge/{charge}"),
+    "/money": ("/money",),
+    "/customer": ("/customer", "/customer?q=shop-1", "/customer?q=nobody"),
+    "/customer/{number}": ("/customer/{account}",),
+    "/customer/{number}/pdf": (),
+    "/customer/{number}/act/{kind}": tuple(f"/customer/{{account}}/act/{kind}" for kind in DEEDS),
+    "/audit": ("/audit", "/audit?person=nobody"),
+    "/login": ("/login",),
+}
+"""Where each route that shows is looked at; a document has the language of its customer."""
+
+
+@pytest.fixture
+def numbers(engine: Engine) -> dict[str, int]:
+    """Rows to look at, by their names in paths."""
+    one = subscriber(engine, external_id="shop-1")
+    parked = charge(engine, one, parked_reason="cannot_be_priced")
+    return {"item": item(engine, job="remind", state="dead"), "charge": parked, "account": one.account_id}
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_page_is_shown_in_every_language(enter: Callable[[Role], Browser], language: str) -> None:
+def test_every_page_is_shown_in_every_language(
+    enter: Callable[[Role], Browser], numbers: dict[str, int], language: str
+) -> None:
+    assert set(SHOWN) == {one.path for group in PAGES for one in group if one.method == "GET"}
     browser = enter(Role.OPERATOR)
-    for path in ("/", "/queues", "/timetable", "/stuck", "/login"):
-        assert browser.get(path, headers={"Accept-Language": language}).status_code in {200, 303}
+    for path in (path.format(**numbers) for paths in SHOWN.values() for path in paths):
+        answer = browser.get(path, headers={"Accept-Language": language})
+        if path == "/login":
+            assert answer.status_code == 303, "who is inside needs no door"
+            continue
+        assert answer.status_code == 200, path
+        if not path.endswith("/live"):
+            is_in(language, answer.text)
+
+
+def is_in(language: str, text: str) -> None:
+    """The page says that it is in the language, and its heading is."""
+    assert f'<html lang="{language}">' in text
+    heading = re.search(r"<h1>([^<]+)", text)
+    assert heading is not None
+    messages = {str(one.id): str(one.string) for one in catalogue(language) if one.id}
+    said = unescape(heading[1]).strip()
+    assert messages.get(said, said) == said, f"{said} has a translation"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_of_what_went_wrong_is_shown_in_every_language(
+    enter: Callable[[Role], Browser], console: Console, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    seen: set[str] = set()
+    read = {"Accept-Language": language, "Accept": "text/html"}
+
+    def look(answer: Any, status: int, template: str) -> None:
+        assert answer.status_code == status, template
+        is_in(language, answer.text)
+        seen.add(template)
+
+    outside = Browser(TestClient(build_app(console), base_url="http://127.0.0.1", raise_server_exceptions=False))
+    look(outside.get("/", headers=read), 503, "closed")
+    browser = enter(Role.SUPPORT)
+    look(outside.get("/login", headers=read), 200, "login")
+    look(browser.get("/nowhere", headers=read), 404, "nowhere")
+    look(browser.get("/customer/4711", headers=read), 404, "refused")
+    token = browser.token()
+    for sent, template in ((token, "forbidden"), ("x", "forged")):
+        path = "/queues/pause" if template == "forbidden" else "/logout"
+        look(browser.client.post(path, data={"token": sent}, headers=read), 403, template)
+    monkeypatch.setattr(console.throttle, "is_shut", lambda **_: True)
+    look(outside.client.post("/login", data={"token": "x"}, headers=read), 429, "shut")
+    proxied = build_app(replace(console, user_header="X-User", proxies=(ip_network("127.0.0.1/32"),)))
+    with TestClient(proxied, base_url="http://127.0.0.1", client=("127.0.0.1", 1)) as client:
+        look(client.get("/", headers={**read, "X-User": "nobody"}), 403, "stranger")
+    (page,) = [one for group in PAGES for one in group if (one.path, one.method) == ("/money", "GET")]
+    outside.client.cookies.set("odnowa", browser.client.cookies["odnowa"], domain="127.0.0.1")
+    for error, status, template in (
+        (OperationalError("", {}, ValueError()), 503, "away"),
+        (ValueError(), 500, "broken"),
+    ):
+        monkeypatch.setattr(page, "work", raising(error))
+        answer = outside.get("/money", headers=read)
+        look(answer, status, template)
+        assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    bare = {path.name.removesuffix(".html.j2") for path in (TEMPLATES / "console").glob("*.j2") if is_of_trouble(path)}
+    assert bare <= seen, "a page that nobody looked at"
+
+
+def raising(error: Exception) -> Callable[[object], None]:
+    def work(_: object) -> None:
+        raise error
+
+    return work
+
+
+def is_of_trouble(path: Path) -> bool:
+    """Whether the template is of a page for who is not inside, or for what went wrong."""
+    text = path.read_text(encoding="utf-8")
+    return '{% extends "bare.html.j2" %}' in text or path.name.startswith(("forbidden", "forged", "refused"))

@@ -135,7 +135,11 @@ class RenewalOffConfirmed:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceIssued:
-    """An invoice, attached (R16). `period_ends_on` is the first day after the period; `amount` is gross."""
+    """An invoice, attached (R16). `period_ends_on` is the first day after the period; `amount` is gross.
+
+    `replaces` is the number of the wrong invoice in whose place a correction puts this one. Mails that a release before
+    wrote lack it.
+    """
 
     kind: ClassVar[str] = "invoice_issued"
     company: str
@@ -145,6 +149,7 @@ class InvoiceIssued:
     period_starts_on: date
     period_ends_on: date
     renewal: bool
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

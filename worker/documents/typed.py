@@ -6,7 +6,7 @@ declaration before anything is rendered, so that a mail never goes out with half
 
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import date
 from enum import StrEnum
 from typing import (
@@ -43,8 +43,8 @@ def read(declared: Any, value: object, *, where: str) -> Any:
         where: the name that the error tells.
 
     Raises:
-        DocumentError: a field is missing, or its value is not of its type. Fields that are not declared are
-            passed over, since a newer version may have written them.
+        DocumentError: a field without a default is missing, or its value is not of its type. Fields that are not
+            declared are passed over, since a newer version may have written them.
     """
     if declared in _PLAIN:
         return _PLAIN[declared](value, where)
@@ -71,11 +71,14 @@ def _read_fields(declared: Any, value: object, where: str) -> Any:
     given: Mapping[str, object] = _demand(Mapping, value, where)
     hints = get_type_hints(declared, include_extras=True)
     names = declared.__annotations__ if is_typeddict(declared) else [field.name for field in fields(declared)]
+    optional = (
+        () if is_typeddict(declared) else [field.name for field in fields(declared) if field.default is not MISSING]
+    )
     found = {}
     for name in names:
         if name in given:
             found[name] = read(hints[name], given[name], where=f"{where}.{name}")
-        elif get_origin(hints[name]) is not NotRequired:
+        elif get_origin(hints[name]) is not NotRequired and name not in optional:
             raise DocumentError(f"{where}.{name} is missing")
     return declared(**found)
 

@@ -54,7 +54,8 @@ def requeue(runtime: Runtime, chosen: Chosen, *, by: str, reason: str) -> Requeu
     """Give the chosen another life and ring for it.
 
     Raises:
-        RefusedError: nothing was chosen, or some of it is not stuck; nothing was written.
+        RefusedError: nothing was chosen, or some of it is not stuck, and nothing was written; or somebody else was
+            faster with some of it, and nothing of that kind was written.
     """
     jobs.load()
     item_ids = _checked(runtime, chosen)
@@ -63,6 +64,7 @@ def requeue(runtime: Runtime, chosen: Chosen, *, by: str, reason: str) -> Requeu
     if item_ids:
         with boundary.transaction(runtime.engine, "ops.requeue") as connection:
             rung_for += requeue_items(connection, item_ids)
+            _demand_all("item", item_ids, rung_for)
             _audit(connection, "requeue", by=by, reason=reason, details={"items": item_ids})
     for kind, ids in _rows(chosen):
         if ids:
@@ -77,6 +79,13 @@ def requeue(runtime: Runtime, chosen: Chosen, *, by: str, reason: str) -> Requeu
         runs=made,
         rung=ring(runtime, rung_for),
     )
+
+
+def _demand_all(kind: str, wanted: Sequence[int], done: Sequence[int]) -> None:
+    """Refuse what two people asked for at once, or one by a double click: the first one's act is the act."""
+    late = sorted(set(wanted) - set(done))
+    if late:
+        raise RefusedError(f"no {WHAT[kind]} any more: {', '.join(map(str, late))}; somebody was faster")
 
 
 def _rows(chosen: Chosen) -> list[tuple[str, list[int]]]:
@@ -118,6 +127,7 @@ def _requeue_rows(runtime: Runtime, kind: str, ids: Sequence[int], *, by: str, r
         else:
             release = charges.release_parked if kind == "charge" else mails.requeue_mails
             released = release(connection, ids, now=request.now)
+        _demand_all(kind, ids, released)
         _audit(connection, "requeue", by=by, reason=reason, details={f"{kind}s": released, **details})
         items = in_items(sorted(released), size=request.item_size_max, claims=claims, prefix=f"{kind}s")
         return Plan(items, {f"requeued_{kind}s": len(released)})

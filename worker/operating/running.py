@@ -21,7 +21,7 @@ from worker.queue import heartbeats
 from worker.queue.dispatch import sweep
 from worker.queue.items import insert_items
 from worker.queue.plans import Claimed, Plan, PlanRequest
-from worker.queue.runs import PLANNING_LOCK, PlannedRun, check_may_run, request_run
+from worker.queue.runs import PLANNING_LOCK, PlannedRun, check_may_run, newest_by_hand, request_run
 from worker.runtime import Runtime
 from worker.store import charges, operations
 from worker.store.catalogue import load_catalogue
@@ -31,7 +31,9 @@ SWEEP_EVERY_S = 1.0
 CHARGING_JOB = "renew"
 
 
-def plan_request(runtime: Runtime, *, business_date: date, only: int | None) -> PlanRequest:
+def plan_request(
+    runtime: Runtime, *, business_date: date, only: int | None, newest_seen: int | None = None
+) -> PlanRequest:
     """What a planner is told when an operator asks."""
     return PlanRequest(
         business_date=business_date,
@@ -39,6 +41,7 @@ def plan_request(runtime: Runtime, *, business_date: date, only: int | None) -> 
         now=runtime.clock.now(),
         only_subscription=only,
         item_size_max=runtime.limits.item_size_max,
+        newest_seen=newest_seen,
     )
 
 
@@ -50,17 +53,20 @@ def plan_by_hand(
     only: int | None = None,
     by: str,
     reason: str | None = None,
+    newest_seen: int | None = None,
 ) -> PlannedRun:
     """Insert a run and its items, and say so in the audit log; nobody is rung for yet.
+
+    Who looked at a rehearsal names by `newest_seen` the newest run by hand that it knew of (`DryRun.newest_by_hand`).
 
     Raises:
         UnknownJobError: no such job.
         FutureDateError: the date has not come.
-        RefusedError: the date is not open for this job.
+        RefusedError: the date is not open for this job, or it was run by hand since the rehearsal.
     """
     jobs.load()
     spec = find(job_name).spec(runtime)
-    request = plan_request(runtime, business_date=business_date, only=only)
+    request = plan_request(runtime, business_date=business_date, only=only, newest_seen=newest_seen)
     planned = request_run(runtime.engine, spec, request, by=by, reason=reason)
     details: dict[str, object] = {
         "run": planned.run_id,
@@ -92,9 +98,12 @@ def start_run(
     only: int | None = None,
     by: str,
     reason: str | None = None,
+    newest_seen: int | None = None,
 ) -> PlannedRun:
     """Plan a run and ring for it. Raises as `plan_by_hand` does; a Redis that is away is no error."""
-    planned = plan_by_hand(runtime, job_name, business_date=business_date, only=only, by=by, reason=reason)
+    planned = plan_by_hand(
+        runtime, job_name, business_date=business_date, only=only, by=by, reason=reason, newest_seen=newest_seen
+    )
     ring(runtime, planned.items)
     return planned
 
@@ -235,6 +244,7 @@ class DryRun:
         unwanted: planned charges that would be dropped.
         hold: why the run would wait for an operator (R8d), None when it would not.
         refusal: why a real run for this date would be refused today, None when it would not.
+        newest_by_hand: the newest run by hand of that job and date, 0 for none.
     """
 
     figures: Mapping[str, object]
@@ -244,6 +254,7 @@ class DryRun:
     unwanted: int = 0
     hold: str | None = None
     refusal: str | None = None
+    newest_by_hand: int = 0
 
 
 def dry_run(runtime: Runtime, job_name: str, *, business_date: date, only: int | None = None) -> DryRun:
@@ -267,6 +278,7 @@ def dry_run(runtime: Runtime, job_name: str, *, business_date: date, only: int |
     refusal = _refusal(runtime, job_name, business_date)
     with boundary.rehearsal(runtime.engine, f"ops.rehearse.{job_name}") as connection:
         run_id = operations.begin_rehearsal(connection, lock=PLANNING_LOCK, job=job_name, business_date=business_date)
+        newest = newest_by_hand(connection, job=job_name, business_date=business_date)
         plan = spec.planner(connection, request)
         pricing, tries = _rehearse_prices(runtime, connection, plan, run_id=run_id, job=job_name, today=today)
     parked: dict[str, int] = defaultdict(int)
@@ -280,6 +292,7 @@ def dry_run(runtime: Runtime, job_name: str, *, business_date: date, only: int |
         unwanted=len(pricing.unwanted),
         hold=plan.hold,
         refusal=refusal,
+        newest_by_hand=newest,
     )
 
 

@@ -51,6 +51,8 @@ class PlanRequest:
         only_subscription: restrict the set to one subscription, None for all.
         item_size_max: rows per item.
         trigger: who asks; a planner that finds work for itself each minute may want to know.
+        newest_seen: the newest run by hand of that job and date when the person looked, 0 for none; a newer one means
+            that the same was asked for twice. None where nobody looked.
     """
 
     business_date: date
@@ -59,6 +61,7 @@ class PlanRequest:
     only_subscription: int | None = None
     item_size_max: int = 100
     trigger: Trigger = Trigger.MANUAL
+    newest_seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

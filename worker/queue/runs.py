@@ -96,9 +96,11 @@ def plan_run(
     """Insert a run and its items in one transaction.
 
     Returns None when the timetable's run exists already, or when a minutely look found no work (and left no trace).
+    Raises RefusedError when somebody ran it by hand since the person looked.
     """
     with boundary.transaction(engine, f"queue.plan.{spec.name}") as connection:
         lock_planning(connection)
+        _check_nobody_was_faster(connection, spec.name, request)
         run_id = _insert_run(
             connection,
             job=spec.name,
@@ -117,6 +119,27 @@ def plan_run(
         items = _write_plan(connection, plan, run_id=run_id, job=spec.name)
     hold = plan.hold if items else None
     return PlannedRun(run_id, spec.name, request.business_date, [] if hold else items, hold)
+
+
+_NEWEST_BY_HAND = text("""
+    SELECT coalesce(max(id), 0) FROM runs WHERE job = :job AND business_date = :date AND trigger = 'manual'
+""")
+
+
+def newest_by_hand(connection: Connection, *, job: str, business_date: date) -> int:
+    """The number of the newest run by hand of the job for that date, 0 when there is none."""
+    newest: int = connection.execute(_NEWEST_BY_HAND, {"job": job, "date": business_date}).scalar_one()
+    return newest
+
+
+def _check_nobody_was_faster(connection: Connection, job: str, request: PlanRequest) -> None:
+    if request.newest_seen is None:
+        return
+    newest = newest_by_hand(connection, job=job, business_date=request.business_date)
+    if newest > request.newest_seen:
+        raise RefusedError(
+            f"{job} for {request.business_date} was run by hand since the rehearsal, as run {newest}: rehearse it again"
+        )
 
 
 def _write_plan(connection: Connection, plan: Plan, *, run_id: int, job: str) -> list[int]:

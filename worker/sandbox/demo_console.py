@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from types import FrameType
 from urllib.error import URLError
@@ -24,11 +24,12 @@ from worker.errors import OdnowaError, UnreachableError
 from worker.operating.people import Role, add, set_password
 from worker.queue import runs
 from worker.sandbox import sample
-from worker.sandbox.demo import BY, DATABASE, FOLDER, MORNING, NOT_CONFIRMED_EVERY, OVERRIDES
+from worker.sandbox.demo import BY, DATABASE, FOLDER, NOT_CONFIRMED_EVERY, OVERRIDES
 from worker.sandbox.stage import Stage
 from worker.store.console import people
 
 PEOPLE = {"operator": Role.OPERATOR, "support": Role.SUPPORT, "reader": Role.READ_ONLY}
+MORNING = time(6, 0)
 UP_LIMIT_S = 30.0
 WATCH_S = 0.5
 
@@ -59,7 +60,7 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 def open_stage(folder: Path) -> Stage:
     """The demo's stage, to go on with. The console's cookies are signed with a key of this run alone."""
     overrides = {**OVERRIDES, "WEB_SESSION_KEY": secrets.token_urlsafe(32)}
-    return Stage(folder, database=DATABASE, shifted=True, overrides=overrides, again=True)
+    return Stage(folder, database=DATABASE, shifted=True, overrides=overrides, again=True, database_follows=True)
 
 
 def serve(folder: Path, *, port: int) -> int:

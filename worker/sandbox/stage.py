@@ -6,6 +6,7 @@ stage's own is made, on that Redis a namespace of its own.
 
 import fcntl
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -20,10 +21,12 @@ from urllib.request import Request, urlopen
 from sqlalchemy import create_engine, text
 
 from settings import Settings, load_settings
+from worker import boundary
 from worker.billing.vat import SellerVat
 from worker.clock import SystemClock
 from worker.errors import RefusedError
 from worker.runtime import Runtime, make_runtime
+from worker.sandbox import database_clock
 from worker.sandbox.emulated import Emulated
 from worker.sandbox.processes import end, spawn, wait_for_port
 from worker.sandbox.servers import PrivatePostgres, PrivateRedis
@@ -51,6 +54,7 @@ class Stage:
         sink_flags: extra flags of the mail sink.
         kept: whether the database and the provider's account stay in the folder when it ends.
         again: whether to go on with what a kept stage left there, instead of emptying the folder.
+        database_follows: whether the database's `now()` moves with the clocks; else it keeps the machine's.
     """
 
     def __init__(  # noqa: PLR0913 - all but the first are named, and each is one part of the installation
@@ -66,10 +70,12 @@ class Stage:
         sink_flags: tuple[str, ...] = (),
         kept: bool = False,
         again: bool = False,
+        database_follows: bool = False,
     ) -> None:
         self.folder = folder
         self._kept = kept or again
         self._again = again
+        self._database_follows = database_follows
         self.mails = folder / "mails"
         self._database = database
         self._clock_file = folder / "clock" if shifted else None
@@ -138,6 +144,8 @@ class Stage:
             **({"CLOCK_FILE": str(self._clock_file)} if self._clock_file else {}),
             **self._overrides,
         }
+        if self._database_follows:
+            database_clock.install(database_url(database))
         migrations.upgrade(database)
         self.settings = Settings(_env_file=None, **{name.lower(): value for name, value in self.environment.items()})  # type: ignore[arg-type]  # pydantic reads the texts
         self.runtime: Runtime = make_runtime(self.settings)
@@ -189,7 +197,6 @@ class Stage:
         port_file.unlink(missing_ok=True)
         module = f"worker.sandbox.{name}"
         command = [sys.executable, "-m", module, "--port", str(port), "--port-file", str(port_file), *flags]
-        command = [sys.executable, "-m", f"worker.sandbox.{name}", "--port", "0", "--port-file", str(port_file), *flags]
         process = spawn(command, environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}, log=log)
         self.processes.append(process)
         self.listening[name] = process
@@ -201,9 +208,12 @@ class Stage:
         self._listen("mailsink", "--folder", str(self.mails), *self._sink_flags, port=port)
 
     def set_shift(self, seconds: int) -> None:
-        """Move the clocks of all processes, the emulator's too."""
+        """Move the clocks of all processes, the emulator's too, and the database's if it follows."""
         self.set_host_shift(seconds)
         self.emulator.shift_clock(seconds)
+        if self._database_follows:
+            with boundary.transaction(self.runtime.engine, "stage.move_clock") as connection:
+                database_clock.move(connection, seconds=seconds)
 
     def set_host_shift(self, seconds: int) -> None:
         """Move the clocks of our own processes; the provider keeps its time."""
@@ -213,9 +223,9 @@ class Stage:
         fresh.replace(self._clock_file)
 
     def go_to(self, instant: datetime) -> None:
-        """Move the clocks of all processes to an instant, from which they run on."""
+        """Move the clocks of all processes to an instant, or less than a second past it, from which they run on."""
         shift = instant - SystemClock(self.runtime.clock.zone).now()
-        self.set_shift(round(shift.total_seconds()))
+        self.set_shift(math.ceil(shift.total_seconds()))
 
     def leave(self) -> None:
         """Write down where the clocks stand; who opens the folder again goes on from there."""

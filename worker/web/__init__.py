@@ -24,7 +24,8 @@ How a page is added (say *Money*):
    `worker/operating` or `worker/desk` and takes `visit.by`, the name for the audit log.
 4. A template `worker/templates/console/money.html.j2` that extends `layout.html.j2`; parts that are polled stand in a
    file of their own and are included. Filters: `instant`, `day`, `age`, `money`, `count`, `personal` (masks what
-   names a person, for read-only). Charts are made by `charts.py`. What `visit.done` confirms is a line in `notices.py`.
+   names a person, for read-only), `breakable` (a job's name in a narrow column).
+   Charts are made by `charts.py`. What `visit.done` confirms is a line in `notices.py`.
 5. Words: `_("...")` in templates, `N_("...")` in Python, and a line in `worker/templates/locale/{pl,en,cs}/LC_MESSAGES/
    console.po`; a test says which are missing.
 6. Tests in `tests/web/test_money.py` with the fixtures of `tests/web/conftest.py`. `test_access.py` walks all routes by

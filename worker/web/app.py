@@ -1,7 +1,8 @@
 """The application: middleware, the pages in the order of the menu, and what goes wrong said without its insides."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 import anyio.to_thread
@@ -13,15 +14,15 @@ from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from worker.web import audit, customer_acts, customers, login, money, queues, stuck, timetable, tonight
 from worker.web.console import Console
-from worker.web.edge import BodyDeadline, SecurityHeaders
-from worker.web.visit import Guarded
+from worker.web.edge import HEADERS, BodyDeadline, SecurityHeaders
+from worker.web.visit import Guarded, plain
 
 STATIC = Path(__file__).parent / "static"
 PAGES: Sequence[Sequence[Guarded]] = (
@@ -90,18 +91,30 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     yield
 
 
+def _told(request: Request, template: str, words: str, status: int, headers: Mapping[str, str]) -> Response:
+    """A page for who reads pages, in the language of the browser; a line for machines."""
+    if "text/html" in request.headers.get("accept", ""):
+        return HTMLResponse(plain(request, template), status_code=status, headers=headers)
+    return PlainTextResponse(words, status_code=status, headers=headers)
+
+
 async def _say(request: Request, error: Exception) -> Response:
-    del request
     status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
     words = error.detail if isinstance(error, HTTPException) else "error"
+    if status == HTTPStatus.NOT_FOUND:
+        return _told(request, "nowhere.html.j2", f"{words}\n", status, headers or {})
     return PlainTextResponse(f"{words}\n", status_code=status, headers=headers)
 
 
 async def _database_away(request: Request, error: Exception) -> Response:
     log.warning("page_failed", path=request.url.path, error=f"{type(error).__name__}: {error}".splitlines()[0][:200])
-    return PlainTextResponse("The database does not answer, or took too long.\n", status_code=503)
+    return _told(request, "away.html.j2", "The database does not answer, or took too long.\n", 503, {})
 
 
 async def _broken(request: Request, error: Exception) -> Response:
     log.error("page_broken", path=request.url.path, exc_info=error)
-    return PlainTextResponse("This page is broken; the log of the web process tells why.\n", status_code=500)
+    # made outside of all middleware, so it brings what every answer carries
+    headers = {**HEADERS, "cache-control": "no-store"}
+    return _told(
+        request, "broken.html.j2", "This page is broken; the log of the web process tells why.\n", 500, headers
+    )

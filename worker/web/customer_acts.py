@@ -23,7 +23,7 @@ from worker.runtime import Runtime
 from worker.store import refunds, story
 from worker.store.console import customers as store
 from worker.web.visit import Visit, act, page
-from worker.web.words import N_
+from worker.web.words import N_, words
 
 AMOUNT = re.compile(r"(\d{1,9})(?:[.,](\d{1,2}))?", re.ASCII)
 
@@ -172,6 +172,9 @@ DEEDS: Mapping[str, Deed] = {
         grave=True,
     ),
 }
+NO_FIRST_PAYMENT = N_(
+    "The first payment of this account was another one, was given back, or was imported. A refund in part is possible."
+)
 _OF_SUBSCRIPTION = frozenset({"renewal-on", "renewal-off", "refund", "refund-part", "free"})
 
 
@@ -230,6 +233,9 @@ def ask(visit: Visit) -> Response:
             )
         except ActRefusedError as refused:
             refusal = str(refused)
+    first = _first_payment(visit, row) if deed is DEEDS["refund"] else None
+    if deed is DEEDS["refund"] and first is None:
+        refusal = words(visit.language).gettext(NO_FIRST_PAYMENT)
     return visit.render(
         "customer_act.html.j2",
         row=row,
@@ -239,7 +245,7 @@ def ask(visit: Visit) -> Response:
         options=options,
         preview=preview,
         refusal=refusal,
-        first=_first_payment(visit, row) if deed is DEEDS["refund"] else None,
+        first=first,
         request_id=f"console-{uuid4().hex}",
     )
 

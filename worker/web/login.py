@@ -82,8 +82,8 @@ def log_out(visit: Visit) -> Response:
     """End the session, here and in the browser."""
     address = access.client_address(visit.request, visit.console)
     with boundary.transaction(visit.console.runtime.engine, "web.end_session") as connection:
-        people.end_session(connection, fingerprint(visit.token))
-        _audit(connection, visit.by, what="logout", address=address)
+        if people.end_session(connection, fingerprint(visit.token)):
+            _audit(connection, visit.by, what="logout", address=address)
     response = RedirectResponse("/login", status_code=303)
     access.drop_cookie(response, visit.request)
     return response

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
-from itertools import groupby
+from itertools import dropwhile, groupby
 from typing import Any
 
 from markupsafe import Markup
@@ -43,6 +43,7 @@ def money(visit: Visit) -> Response:
         {
             "currency": name,
             "months": rows,
+            "listed": _since_the_first(rows),
             "chart": _chart(visit, name, rows),
             "funnel": [_funnel(visit, row) for row in rows if row.declined],
             "declines": [row for row in declines if row.currency == name],
@@ -52,6 +53,11 @@ def money(visit: Visit) -> Response:
     ]
     summed_at = min((row.summed_at for row in months if row.month == this_month), default=None)
     return visit.render("money.html.j2", parts=parts, summed_at=summed_at, this_month=this_month)
+
+
+def _since_the_first(rows: Sequence[Any]) -> Sequence[Any]:
+    """The months from the first one in which anything happened."""
+    return list(dropwhile(lambda row: not (row.charges or row.declined or row.refunds), rows))
 
 
 def _chart(visit: Visit, currency: str, rows: Sequence[Any]) -> Markup:

@@ -11,6 +11,7 @@ from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
 from jinja2.runtime import Context
+from markupsafe import Markup
 
 from worker.documents import formats
 from worker.documents.catalogues import TEMPLATES, babel_locale
@@ -49,6 +50,7 @@ def environment(language: str) -> Environment:
         iso=_iso,
         personal=_personal,
         private=_private,
+        breakable=_breakable,
     )
     return made
 
@@ -128,6 +130,11 @@ def _personal(context: Context, text: str | None) -> str:
 def _private(context: Context, text: str | None) -> str:
     """A name, an address or a number of a person: whole, or not at all."""
     return HIDDEN if context["masks"] and text else (text or "")
+
+
+def _breakable(text: str) -> Markup:
+    """Names that a narrow column may break behind an underscore, and nowhere within a word."""
+    return Markup("_<wbr>").join(text.split("_"))
 
 
 def masked(text: str) -> str:

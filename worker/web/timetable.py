@@ -69,9 +69,21 @@ def _asked(visit: Visit) -> tuple[str, date]:
         raise RefusedError(f"{said[:20]!r} is no date like 2026-03-31") from None
 
 
-def _seen(visit: Visit, job: str, on: date) -> str:
-    """What a rehearsal hands on to the run itself: proof that this person saw what it would do."""
-    return visit.console.signing.csrf(visit.token, f"rehearsed {job} {on}")
+def _seen(visit: Visit, job: str, on: date, newest: int) -> str:
+    """What a rehearsal hands on to the run itself: proof that this person saw what it would do.
+
+    It names the newest run by hand of then, so that a form sent twice, or beside somebody else's, runs once.
+    """
+    return f"{newest}.{visit.console.signing.csrf(visit.token, f'rehearsed {job} {on} {newest}')}"
+
+
+def _newest_seen(visit: Visit, job: str, on: date) -> int:
+    said = visit.field("seen")
+    number = said.partition(".")[0]
+    newest = int(number) if number.isascii() and number.isdecimal() and len(number) < 19 else -1  # noqa: PLR2004 - a bigint's digits
+    if said != _seen(visit, job, on, newest):
+        raise RefusedError("look at the rehearsal of this job and date first")
+    return newest
 
 
 @act("/timetable/preview", role=Role.OPERATOR)
@@ -79,16 +91,19 @@ def preview(visit: Visit) -> Response:
     """Run the job in a transaction that rolls back, and show what it would do; dates to come are welcome."""
     job, on = _asked(visit)
     found = running.dry_run(visit.console.runtime, job, business_date=on)
-    return visit.render("preview.html.j2", job=job, on=on, found=found, seen=_seen(visit, job, on))
+    return visit.render(
+        "preview.html.j2", job=job, on=on, found=found, seen=_seen(visit, job, on, found.newest_by_hand)
+    )
 
 
 @act("/timetable/run", role=Role.OPERATOR)
 def run(visit: Visit) -> Response:
-    """Run the job for the date, after its rehearsal was looked at."""
+    """Run the job for the date, after its rehearsal was looked at, once for each rehearsal."""
     job, on = _asked(visit)
-    if visit.field("seen") != _seen(visit, job, on):
-        raise RefusedError("look at the rehearsal of this job and date first")
-    planned = running.start_run(visit.console.runtime, job, business_date=on, by=visit.by, reason=visit.need("reason"))
+    newest = _newest_seen(visit, job, on)
+    planned = running.start_run(
+        visit.console.runtime, job, business_date=on, by=visit.by, reason=visit.need("reason"), newest_seen=newest
+    )
     return visit.done("/timetable", "started" if planned.held is None else "held")
 
 

@@ -111,9 +111,9 @@ def begin_session(connection: Connection, user: int, *, token_sha256: str, now: 
     connection.execute(_BEGIN, values)
 
 
-def end_session(connection: Connection, token_sha256: str) -> None:
-    """That session is over, whatever cookie is shown later."""
-    connection.execute(_END, {"token": token_sha256})
+def end_session(connection: Connection, token_sha256: str) -> bool:
+    """That session is over, whatever cookie is shown later; False when it was over before."""
+    return connection.execute(_END, {"token": token_sha256}).rowcount > 0
 
 
 _KNOCK = text("""

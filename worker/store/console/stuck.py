@@ -15,9 +15,9 @@ _FAILURES = text("""
     SELECT attempt, failed_at, error, traceback FROM item_failures WHERE item_id = :id ORDER BY id DESC LIMIT 100
 """)
 _CHARGE = text("""
-    SELECT c.id, a.external_id, c.subscription_id, c.term_number, c.purpose, c.business_date, c.state, c.currency,
-           c.amount_minor, c.tries, c.checks, c.decline_kind, c.decline_code, c.next_try_on, c.provider_intent,
-           c.parked_at, c.parked_reason, c.parked_detail, c.created_at
+    SELECT c.id, a.external_id, c.account_id, c.subscription_id, c.term_number, c.purpose, c.business_date, c.state,
+           c.currency, c.amount_minor, c.tries, c.checks, c.decline_kind, c.decline_code, c.next_try_on,
+           c.provider_intent, c.parked_at, c.parked_reason, c.parked_detail, c.created_at
     FROM charges c JOIN accounts a ON a.id = c.account_id WHERE c.id = :id
 """)
 _ATTEMPTS = text("""
@@ -26,12 +26,13 @@ _ATTEMPTS = text("""
     WHERE t.charge_id = :id ORDER BY t.number DESC LIMIT 100
 """)
 _MAIL = text("""
-    SELECT m.id, a.external_id, m.kind, m.subject_key, m.recipient, m.state, m.attempts, m.last_answer, m.created_at
+    SELECT m.id, a.external_id, m.account_id, m.kind, m.subject_key, m.recipient, m.state, m.attempts, m.last_answer,
+           m.created_at
     FROM mails m JOIN accounts a ON a.id = m.account_id WHERE m.id = :id
 """)
 _PAYOUT = text("""
-    SELECT p.id, a.external_id, r.subscription_id, p.charge_id, p.state, p.currency, p.amount_minor, p.provider_refund,
-           p.sent_at, p.checks, p.parked_at, p.parked_reason, p.parked_detail, p.created_at
+    SELECT p.id, a.external_id, r.account_id, r.subscription_id, p.charge_id, p.state, p.currency, p.amount_minor,
+           p.provider_refund, p.sent_at, p.checks, p.parked_at, p.parked_reason, p.parked_detail, p.created_at
     FROM payouts p JOIN refunds r ON r.id = p.refund_id JOIN accounts a ON a.id = r.account_id WHERE p.id = :id
 """)
 
