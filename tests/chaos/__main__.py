@@ -41,7 +41,8 @@ def main(arguments: list[str]) -> int:
     _report(result)
     if result.violations:
         said = f"make chaos SECONDS={options.seconds} SEED={options.seed}"
-        print(f"the same storm again: {said}{f' ONLY={options.only}' if only else ''}; logs in {options.folder}")
+        print(f"the same storm again: {said}{f' ONLY={options.only}' if only else ''}")
+        print(f"what is known of those concerned, and all logs: {result.evidence}")
     return 1 if result.violations else 0
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from uuid import uuid4
 
 from tests.support.builders import Subscriber, update
 from tests.support.house import House
@@ -273,3 +274,50 @@ def test_a_row_that_the_books_refuse_is_parked_alone(house: House) -> None:
     assert charge_of(house, odd)["parked_reason"] == "books_refuse"
     assert "overlap" in charge_of(house, odd)["parked_detail"]
     assert charge_of(house, neighbour)["state"] == "succeeded"
+
+
+def test_a_creation_whose_error_the_provider_keeps_goes_on_under_another_key(house: House) -> None:
+    kinds = ("error_before_execution", "error_after_execution", "dependency_failed")
+    whose = {kind: customer(house) for kind in kinds}
+    for kind, of in whose.items():
+        house.emulator.fault(kind, "payment_intents.create", customer=f"cus_{of.external_id}", times=3)
+    house.run("renew")
+    for struck_keys in (1, 2):
+        assert [charge_of(house, of)["state"] for of in whose.values()] == ["priced"] * 3, struck_keys
+        hurry(house)
+        house.drain()
+    for kind, of in whose.items():
+        assert (charge_of(house, of)["state"], paid(house, of)) == ("succeeded", [of.list_minor]), kind
+        assert executions(house, of) == 1, kind
+    assert house.books().equal, house.books().differences
+
+
+def died_after_a_creation_under_the_second_key(house: House) -> Subscriber:
+    """A customer whose PaymentIntent was made under a second key, by a process that died before it wrote that down."""
+    of = customer(house)
+    house.emulator.fault("error_before_execution", "payment_intents.create")
+    house.run("renew")
+    hurry(house)
+    with dying_at("before:commit:charging.begin") as passes:
+        house.drain()
+    assert passes
+    return of
+
+
+def test_who_creates_again_finds_what_was_made_under_the_second_key(house: House) -> None:
+    of = died_after_a_creation_under_the_second_key(house)
+    restart(house)
+    house.drain()
+    assert (charge_of(house, of)["state"], paid(house, of)) == ("succeeded", [of.list_minor])
+    made = house.emulator.statistics()["endpoints"]["payment_intents.create"]["requests"]
+    assert made == 5, "an error; that again, and a second key; both again"
+
+
+def test_a_store_that_was_set_back_is_refused_also_where_an_error_is_kept(house: House) -> None:
+    of = died_after_a_creation_under_the_second_key(house)
+    update(house.engine, "charges", charge_of(house, of)["id"], uid=uuid4())
+    restart(house)
+    house.drain()
+    charge = charge_of(house, of)
+    assert (charge["state"], charge["parked_reason"]) == ("priced", "provider_refused"), "the term was begun already"
+    assert executions(house, of) == 0

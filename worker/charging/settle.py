@@ -16,7 +16,7 @@ from worker.charging.learning import keep_learned, learn_methods
 from worker.charging.letters import NO_METHOD_CODE, Rung, mail_of_decline, ring_now, send_mails
 from worker.charging.outcomes import Step, Verdict
 from worker.charging.suspension import give_up
-from worker.gateways.answers import ProviderMethod
+from worker.gateways.answers import AnswerKind, ProviderMethod
 from worker.queue.items import Lease, fence
 from worker.queue.plans import in_items
 from worker.queue.runs import ring
@@ -239,7 +239,8 @@ _WAITING_STATES = {Step.PROCESS: "processing", Step.UNKNOWN: "unknown", Step.CAN
 def _wait(connection: Connection, verdicts: Sequence[Verdict], checks: dict[int, int], *, now: datetime) -> None:
     rows: list[dict[str, object]] = []
     for verdict in verdicts:
-        processing = verdict.step is Step.PROCESS
+        # one that goes on processing for all we know, since it could not be read, is read again soon
+        processing = verdict.step is Step.PROCESS and verdict.answer.kind is AnswerKind.PROCESSING
         done = checks.get(verdict.charge_id, 0)
         pause = PROCESSING_CHECK if processing else check_pause(done)
         rows.append(

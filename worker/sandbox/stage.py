@@ -189,7 +189,6 @@ class Stage:
         port_file.unlink(missing_ok=True)
         module = f"worker.sandbox.{name}"
         command = [sys.executable, "-m", module, "--port", str(port), "--port-file", str(port_file), *flags]
-        command = [sys.executable, "-m", f"worker.sandbox.{name}", "--port", "0", "--port-file", str(port_file), *flags]
         process = spawn(command, environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}, log=log)
         self.processes.append(process)
         self.listening[name] = process
