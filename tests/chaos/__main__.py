@@ -58,6 +58,7 @@ def _report(result: Result) -> None:
     print("\nwhat came of it:")
     for name, number in result.figures.items():
         print(f"  {name:<28} {number:>6}")
+    print(f"  {'seconds that customers went on':<28} {result.shopping_s:>4.1f}")
     print(f"  {'seconds to quiet':<28} {result.quiet_s:>6.1f}  (at most {QUIET_LIMIT_S:.0f})")
     for one in result.violations:
         print(f"  VIOLATION {one}")

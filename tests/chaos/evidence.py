@@ -56,12 +56,14 @@ def keep(site: Site, violations: Sequence[str], told: Sequence[str], *, seed: in
         shutil.copy(log, folder)
     try:
         runtime = site.stage.runtime
-        found = rows_of(runtime.engine, concerned(runtime, " ".join(violations)))
+        said = " ".join(violations)
+        named = [int(one) for one in re.findall(r"item (\d+)", said)]
+        found = rows_of(runtime.engine, concerned(runtime, said), named)
     except SQLAlchemyError as error:
         (folder / "rows.json").write_text(json.dumps(str(error)), encoding="utf-8")
         return folder
     (folder / "rows.json").write_text(json.dumps(found, indent=1, default=str), encoding="utf-8")
-    names = set(_names(found, " ".join(violations)))
+    names = set(_names(found, said))
     with (
         (site.folder / REQUESTS).open(encoding="utf-8") as asked,
         (folder / REQUESTS).open("w", encoding="utf-8") as out,
@@ -101,8 +103,8 @@ def concerned(runtime: Runtime, said: str) -> list[int]:
     return sorted(row["account_id"] for row in found)[:MOST]
 
 
-def rows_of(engine: Engine, accounts: list[int]) -> dict[str, list[dict[str, Any]]]:
-    """All rows of these accounts, by table, and of the work that handled them."""
+def rows_of(engine: Engine, accounts: list[int], items: Sequence[int] = ()) -> dict[str, list[dict[str, Any]]]:
+    """All rows of these accounts, by table, and of the work that handled them, and of this work."""
 
     def of(table: str, column: str, ids: list[int]) -> list[dict[str, Any]]:
         query = f"SELECT * FROM {table} WHERE {column} = ANY(:ids) ORDER BY id"  # noqa: S608 - names of tables
@@ -115,7 +117,7 @@ def rows_of(engine: Engine, accounts: list[int]) -> dict[str, list[dict[str, Any
     charges = [row["id"] for row in found["charges"]]
     found |= {table: of(table, "charge_id", charges) for table in ("attempts", "payouts")}
     held = [row["work_item_id"] for row in (*found["charges"], *found["payouts"]) if row["work_item_id"]]
-    found["work_items"] = _as_json(engine, _ITEMS, charges=charges, items=held)
+    found["work_items"] = _as_json(engine, _ITEMS, charges=charges, items=[*held, *items])
     found["item_failures"] = of("item_failures", "item_id", [row["id"] for row in found["work_items"]])
     found["runs"] = _as_json(engine, "SELECT * FROM runs WHERE trigger IN ('timetable', 'manual') ORDER BY id")
     found["provider_cursors"] = _as_json(engine, "SELECT * FROM provider_cursors")

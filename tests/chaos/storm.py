@@ -1,6 +1,7 @@
 """A storm from its begin to its audit: a population, business days that pass, blows by the plan, quiet, the books."""
 
 import heapq
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ import psycopg
 import redis
 from sqlalchemy.exc import SQLAlchemyError
 
-from tests.chaos import aftermath, evidence
+from tests.chaos import aftermath, customers, evidence
 from tests.chaos.blows import BLOWS
 from tests.chaos.plan import Blow, plan
 from tests.chaos.site import Site
@@ -85,6 +86,7 @@ class Result:
     blows: Counter[str]
     figures: dict[str, int] = field(default_factory=dict)
     quiet_s: float = 0.0
+    shopping_s: float = 0.0
     violations: list[str] = field(default_factory=list)
     evidence: Path | None = None
 
@@ -106,7 +108,7 @@ def play(storm: Storm, folder: Path) -> Result:
         days = max(2, storm.seconds // DAY_S)
         today = site.stage.runtime.clock.today()
         first = today - timedelta(days=days)
-        storm.say(f"up after {monotonic_s() - began:.1f} s")
+        storm.say(f"up after {monotonic_s() - began:.1f} s, the machine's load is {os.getloadavg()[0]:.1f}")
         site.go_to(first, TIMES[0])
         _fill(site, storm, first=first, days=days)
         storm.first(site)
@@ -117,7 +119,9 @@ def play(storm: Storm, folder: Path) -> Result:
         if storm.hurried:
             _ask_for(site, today)
             _ask_for_the_timetable(site)
+        calm_at = monotonic_s()
         result.quiet_s, left = aftermath.until_quiet(site, limit_s=QUIET_LIMIT_S)
+        result.shopping_s = max(0.0, customers.answered_at_s(folder / "answers") - calm_at)
         result.violations = [f"still open after {QUIET_LIMIT_S:.0f} s: {one}" for one in left[:20]]
         result.violations += aftermath.violations(site)
         result.figures = aftermath.figures(site)
