@@ -255,6 +255,20 @@ def test_beats_come_with_the_processes_and_end_with_a_master_that_is_killed(
     assert set(beating(engine, workers)) == set(beats)
 
 
+def test_workers_whose_master_is_killed_while_they_start_end_as_well(
+    engine: Engine, redis_url: str, tmp_path: Path
+) -> None:
+    settings = environment(engine, redis_url, REDIS_NAMESPACE="unborn")
+    with started(worker_command(processes=2), settings=settings, log=tmp_path / "log") as one:
+        wait_until(lambda: len(children(one.process.pid)) == 2)
+        workers = children(one.process.pid)
+        kill_at_once(one.process.pid)
+        one.process.wait(10)
+        assert "ready for action" not in one.said, "they had not booted"
+        wait_until(lambda: not any(lives(pid) for pid in workers))
+    assert beating(engine, workers) == []
+
+
 def beating(engine: Engine, pids: set[int]) -> list[str]:
     """The names under which these processes beat."""
     found = rows(engine, "SELECT process FROM heartbeats WHERE kind = 'worker'")

@@ -41,7 +41,8 @@ def main(arguments: list[str]) -> int:
     _report(result)
     if result.violations:
         said = f"make chaos SECONDS={options.seconds} SEED={options.seed}"
-        print(f"the same storm again: {said}{f' ONLY={options.only}' if only else ''}; logs in {options.folder}")
+        print(f"the same storm again: {said}{f' ONLY={options.only}' if only else ''}")
+        print(f"what is known of those concerned, and all logs: {result.evidence}")
     return 1 if result.violations else 0
 
 
@@ -57,6 +58,7 @@ def _report(result: Result) -> None:
     print("\nwhat came of it:")
     for name, number in result.figures.items():
         print(f"  {name:<28} {number:>6}")
+    print(f"  {'seconds that customers went on':<28} {result.shopping_s:>4.1f}")
     print(f"  {'seconds to quiet':<28} {result.quiet_s:>6.1f}  (at most {QUIET_LIMIT_S:.0f})")
     for one in result.violations:
         print(f"  VIOLATION {one}")

@@ -2,7 +2,7 @@
 
     python -m tests.chaos.customers --log FILE --count N --pause-ms N
 
-The log holds a line for each request that was asked and for each answer; started again, it goes on where it ended.
+The log holds a line for each answer, with its moment; started again, it goes on where it ended.
 Exit code 0 when all is answered.
 """
 
@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from settings import load_settings
 from tests.support.shopping import caller, wish
-from worker.clock import sleep_s
+from worker.clock import monotonic_s, sleep_s
 from worker.desk.order import order
 from worker.desk.quote import quote
 from worker.desk.refund import refund
@@ -66,6 +66,11 @@ def answers(log: Path) -> dict[tuple[str, str], dict[str, Any]]:
     return {(line["name"], line["act"]): line for line in read(log)}
 
 
+def answered_at_s(log: Path) -> float:
+    """When the last answer came, on the machine's monotonic clock, which its processes share; 0 before the first."""
+    return max((line["at_s"] for line in read(log)), default=0.0)
+
+
 def main(arguments: list[str]) -> int:
     """Ask until all is answered. Returns the process's exit code."""
     parser = argparse.ArgumentParser(prog="tests.chaos.customers", description="Customers who buy during a storm.")
@@ -103,7 +108,7 @@ def _until_answered(
             sleep_s(WAIT_S)
             continue
         with log.open("a", encoding="utf-8") as file:
-            file.write("\n" + json.dumps(line) + "\n")
+            file.write("\n" + json.dumps({**line, "at_s": monotonic_s()}) + "\n")
         return line
 
 

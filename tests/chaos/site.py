@@ -18,6 +18,8 @@ from worker.sandbox.servers import PrivatePostgres, PrivateRedis
 from worker.sandbox.stage import Stage
 
 LEASE_S = 5
+REQUESTS = "requests.jsonl"
+"""File in the folder to which the emulator writes what it was asked."""
 SETTINGS = {
     "LEASE_S": str(LEASE_S),
     "STRIPE_PACED": "false",
@@ -66,6 +68,7 @@ class Site:
                     redis_url=self.redis.url(0),
                     server_url=self.postgres.url("postgres_of_chaos"),
                     sink_flags=("--trouble", str(self.trouble)),
+                    emulator_flags=("--requests", str(self.folder / REQUESTS)),
                 )
             )
             self._stack.callback(self.stop_all)

@@ -1,21 +1,23 @@
 """A storm from its begin to its audit: a population, business days that pass, blows by the plan, quiet, the books."""
 
 import heapq
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from random import Random
+from zoneinfo import ZoneInfo
 
 import psycopg
 import redis
 from sqlalchemy.exc import SQLAlchemyError
 
-from tests.chaos import aftermath
+from tests.chaos import aftermath, customers, evidence
 from tests.chaos.blows import BLOWS
 from tests.chaos.plan import Blow, plan
 from tests.chaos.site import Site
@@ -23,7 +25,7 @@ from tests.support import builders
 from tests.support.nights import plan as plan_run
 from tests.support.nights import rows
 from worker import jobs
-from worker.clock import monotonic_s, sleep_s
+from worker.clock import SystemClock, monotonic_s, sleep_s
 from worker.errors import OdnowaError
 from worker.ops.importing.catalogue_file import load_catalogue_file
 from worker.ops.importing.customers import import_customers
@@ -84,7 +86,9 @@ class Result:
     blows: Counter[str]
     figures: dict[str, int] = field(default_factory=dict)
     quiet_s: float = 0.0
+    shopping_s: float = 0.0
     violations: list[str] = field(default_factory=list)
+    evidence: Path | None = None
 
 
 def play(storm: Storm, folder: Path) -> Result:
@@ -93,11 +97,18 @@ def play(storm: Storm, folder: Path) -> Result:
     buyers = [sys.executable, "-m", "tests.chaos.customers", "--log", str(folder / "answers")]
     buyers += ["--count", str(storm.buyers), "--pause-ms", str(pause_ms)]
     began = monotonic_s()
+    told: list[str] = []
+
+    def say(line: str) -> None:
+        told.append(f"{SystemClock(ZoneInfo('UTC')).now():%H:%M:%S.%f} {line}")
+        loud(line)
+
+    loud, storm = storm.say, replace(storm, say=say)
     with Site(folder, worker=storm.worker, customers=buyers) as site:
         days = max(2, storm.seconds // DAY_S)
         today = site.stage.runtime.clock.today()
         first = today - timedelta(days=days)
-        storm.say(f"up after {monotonic_s() - began:.1f} s")
+        storm.say(f"up after {monotonic_s() - began:.1f} s, the machine's load is {os.getloadavg()[0]:.1f}")
         site.go_to(first, TIMES[0])
         _fill(site, storm, first=first, days=days)
         storm.first(site)
@@ -108,10 +119,14 @@ def play(storm: Storm, folder: Path) -> Result:
         if storm.hurried:
             _ask_for(site, today)
             _ask_for_the_timetable(site)
+        calm_at = monotonic_s()
         result.quiet_s, left = aftermath.until_quiet(site, limit_s=QUIET_LIMIT_S)
+        result.shopping_s = max(0.0, customers.answered_at_s(folder / "answers") - calm_at)
         result.violations = [f"still open after {QUIET_LIMIT_S:.0f} s: {one}" for one in left[:20]]
         result.violations += aftermath.violations(site)
         result.figures = aftermath.figures(site)
+        if result.violations:
+            result.evidence = evidence.keep(site, result.violations, told, seed=storm.seed)
         return result
 
 
@@ -171,7 +186,7 @@ def _rage(site: Site, storm: Storm, *, first: date, days: int) -> Counter[str]:
     parts = days * len(TIMES)
     for part in range(1, parts):
         day, at = first + timedelta(days=part // len(TIMES)), TIMES[part % len(TIMES)]
-        later(storm.seconds * part / parts, partial(_turn, site, day, at))
+        later(storm.seconds * part / parts, partial(_turn, site, day, at, storm.say))
     while due or monotonic_s() - began < storm.seconds:
         while due and due[0][0] <= monotonic_s() - began:
             heapq.heappop(due)[2]()
@@ -199,9 +214,10 @@ def _ask_for_mails(site: Site) -> None:
         return  # he asks again
 
 
-def _turn(site: Site, day: date, at: time) -> None:
+def _turn(site: Site, day: date, at: time, say: Callable[[str], None]) -> None:
     """Time passes; an operator asks for the day's jobs where the servers let him, and some customers say yes."""
     site.go_to(day, at)
+    say(f"          it is {day} {at:%H:%M}")
     try:
         _ask_for(site, day)
         asked = "SELECT provider_intent FROM charges WHERE decline_kind = 'needs_action' AND state = 'declined'"

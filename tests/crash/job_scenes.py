@@ -5,9 +5,9 @@ from datetime import timedelta
 from tests.crash.scenes import Made, of_job
 from tests.support.builders import Subscriber, insert, update
 from tests.support.counter import customer_of, support_for
-from tests.support.house import House
+from tests.support.house import API_KEY, House
 from tests.support.shopping import buy, caller, intent_of, newcomer, ordered, pay_on_page, quoted, wish
-from tests.support.stories import customer, dying_at, replace_method, restart
+from tests.support.stories import charge_of, customer, dying_at, replace_method, restart
 from worker.billing.states import Payer
 from worker.desk.interval_change import schedule_monthly
 from worker.desk.invoice_note import write_invoice_note
@@ -286,6 +286,16 @@ def follow_everything(house: House) -> Made:
     house.emulator.open_dispute(charge["x"])
     pay_on_page(house, "paid")
     house.wait(minutes=16)
+
+
+@of_job("follow_payments")
+def news_that_cannot_be_read_at_once(house: House) -> Made:
+    """A customer has approved at the bank, and the answer of reading that back is lost (R8c)."""
+    of = customer(house, "authentication_required")
+    house.run("renew")
+    house.emulator.approve_at_bank(charge_of(house, of)["provider_intent"], api_key=API_KEY)
+    house.emulator.fault("drop_after_execution", "payment_intents.retrieve")
+    house.wait(minutes=2)
 
 
 @of_job("follow_payments")

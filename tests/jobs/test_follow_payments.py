@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from tests.support.builders import update
 from tests.support.house import API_KEY, House
 from tests.support.stories import (
     charge_of,
     charges_of,
     customer,
     dying_at,
+    hurry,
     minute,
     paid,
     restart,
@@ -150,4 +152,36 @@ def test_R6_a_death_in_the_middle_of_the_events_loses_none(house: House) -> None
         minute(house, minutes=2)
         assert charge_of(house, of)["state"] == "succeeded", door
         house.go_to(house.clock.today() + timedelta(days=1))
+    assert house.books().equal, house.books().differences
+
+
+def test_R6_news_that_cannot_be_read_at_once_is_read_later(house: House) -> None:
+    waiting, slow = customer(house, "authentication_required"), customer(house, "processing:succeeded:30")
+    house.run("renew")
+    house.emulator.approve_at_bank(charge_of(house, waiting)["provider_intent"], api_key=API_KEY)
+    house.emulator.fault("drop_after_execution", "payment_intents.retrieve", times=500)
+    minute(house, minutes=3)
+    states = [charge_of(house, of)["state"] for of in (waiting, slow)]
+    assert states == ["declined", "processing"], "three minutes long nobody could read them"
+    house.emulator.no_faults()
+    minute(house, minutes=2)
+    assert [charge_of(house, of)["state"] for of in (waiting, slow)] == ["succeeded", "succeeded"]
+    assert house.books().equal, house.books().differences
+    assert minute(house) == [], "nothing is open any more"
+
+
+def test_R6_news_of_a_charge_that_other_work_holds_is_read_when_that_is_done(house: House) -> None:
+    waiting, neighbour = customer(house, "authentication_required"), customer(house)
+    house.emulator.fault("drop_before_execution", "payment_intents.create", customer=f"cus_{neighbour.external_id}")
+    house.run("renew")
+    (item,) = house.fetch("SELECT id FROM work_items WHERE job = 'renew' AND state = 'ready'")
+    update(house.engine, "work_items", item["id"], not_before=house.clock.now() + timedelta(days=9999))
+    house.emulator.approve_at_bank(charge_of(house, waiting)["provider_intent"], api_key=API_KEY)
+    minute(house, minutes=3)
+    assert charge_of(house, waiting)["state"] == "declined", "its item may work on it at any moment"
+    hurry(house)
+    house.drain()
+    assert charge_of(house, neighbour)["state"] == "succeeded"
+    minute(house)
+    assert charge_of(house, waiting)["state"] == "succeeded"
     assert house.books().equal, house.books().differences

@@ -1,7 +1,8 @@
 """The provider's events, listed or brought by webhooks: payments, refunds and disputes that went on without our call.
 
 An event is only a hint. Final states never change, so they are believed; a failure is read back first, since it may
-speak of an earlier attempt.
+speak of an earlier attempt. The cursor waits for nobody: a charge that could not be read, or that other work held, is
+marked to be read soon, by itself.
 """
 
 from collections import Counter
@@ -13,11 +14,11 @@ from sqlalchemy import Row
 
 from worker import boundary
 from worker.charging.chargebacks import settle_disputes
-from worker.charging.outcomes import Step, Verdict, of_reading
+from worker.charging.outcomes import Step, of_reading
 from worker.charging.payouts import read_again, settle_payouts
 from worker.charging.settle import settle
 from worker.errors import UnreachableError
-from worker.gateways.answers import AboutKind, ProviderEvent, RefundAnswerKind
+from worker.gateways.answers import AboutKind, AnswerKind, ProviderEvent, RefundAnswerKind
 from worker.gateways.stripe import EVENTS_PAGE_MAX
 from worker.gateways.stripe_webhooks import as_provider_event
 from worker.queue.items import Lease, fence
@@ -107,18 +108,29 @@ def _settle_page(runtime: Runtime, lease: Lease, events: Sequence[ProviderEvent]
         fence(connection, lease)
         lock_planning(connection)
         rows = attempts.take_by_intent(connection, sorted(spoken_of), item=lease.item_id)
+        taken = {row.provider_intent for row in rows}
+        held = [row for row in attempts.of_intents(connection, sorted(spoken_of - taken)) if _speaks(row, events)]
+    _keep_news(runtime, lease, [row.provider_intent for row in held])
     moving = [row for row in rows if _speaks(row, events)]
     counts: Counter[str] = Counter()
     size = runtime.limits.micro_batch_max
     for start in range(0, len(moving), size):
         batch = moving[start : start + size]
         answers = runtime.payments.read([row.provider_intent for row in batch])
-        verdicts = [
-            of_reading(row.id, answer, was_processing=row.state == "processing")
-            for row, answer in zip(batch, answers, strict=True)
-        ]
-        counts += settle(runtime, lease, [v for v in verdicts if _is_news(v)])
+        read = [(row, answer) for row, answer in zip(batch, answers, strict=True) if answer.kind in _READ]
+        verdicts = [of_reading(row.id, answer, was_processing=row.state == "processing") for row, answer in read]
+        counts += settle(runtime, lease, [verdict for verdict in verdicts if verdict.step is not Step.RESEND])
+        unread = {row.provider_intent for row in batch} - {row.provider_intent for row, _ in read}
+        _keep_news(runtime, lease, sorted(unread))
     return counts
+
+
+def _keep_news(runtime: Runtime, lease: Lease, intents: Sequence[str]) -> None:
+    """Have these read soon, each by itself: the list of events will not tell of them again."""
+    for intent in intents:
+        with boundary.transaction(runtime.engine, "follow.keep") as connection:
+            fence(connection, lease)
+            attempts.keep_news(connection, intent, now=runtime.clock.now())
 
 
 def _settle_refunds(runtime: Runtime, lease: Lease, events: Sequence[ProviderEvent]) -> Counter[str]:
@@ -148,17 +160,14 @@ _NEWS = {
 }
 _NEWS_ELSE = {"payment_intent.succeeded", "payment_intent.processing", "payment_intent.canceled"}
 """A failure tells nothing new about a charge that is declined or unknown; it may be an earlier attempt's."""
+_READ = frozenset({AnswerKind.SUCCEEDED, AnswerKind.PROCESSING, AnswerKind.CANCELLED, AnswerKind.WAITING})
+"""What a PaymentIntent that was read may be; one that waits is no news."""
 
 
 def _speaks(row: Row[Any], events: Sequence[ProviderEvent]) -> bool:
     """Whether an event can change this charge, so that a read is worth it."""
     types = {event.type for event in events if event.intent == row.provider_intent}
     return bool(types & _NEWS.get(row.state, _NEWS_ELSE))
-
-
-def _is_news(verdict: Verdict) -> bool:
-    """A reading that still waits, or that could not be made, changes nothing here."""
-    return verdict.step not in {Step.UNKNOWN, Step.RESEND}
 
 
 def _move_cursor(runtime: Runtime, lease: Lease, events: Sequence[ProviderEvent]) -> None:

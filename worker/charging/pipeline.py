@@ -27,6 +27,8 @@ from worker.runtime import Runtime
 from worker.store import attempts, charges
 
 CHARGEABLE = ("priced", "created", "declined")
+CREATION_KEYS_MAX = 10
+"""So many keys are tried for one PaymentIntent while the provider answers each with an error that it keeps."""
 
 
 def charge(runtime: Runtime, lease: Lease) -> Counter[str]:
@@ -92,20 +94,7 @@ def _create(
     """PaymentIntents for charges that have none: (charge, intent) created and (charge, reason, detail) refused."""
     with boundary.transaction(runtime.engine, "charging.to_create") as connection:
         rows = [row for row in attempts.to_create(connection, ids, item=lease.item_id) if row.provider_customer]
-    answers = runtime.payments.create(
-        [
-            IntentRequest(
-                key=_creation_key(row),
-                amount_minor=row.amount_minor,
-                currency=row.currency,
-                customer=row.provider_customer,
-                metadata={"charge": str(row.uid), "account": row.external_id, "term": str(row.term_number)},
-                # also of a saved one: if it is declined, the customer may pay with another one on the page
-                save_method=row.purpose != Purpose.RENEWAL,
-            )
-            for row in rows
-        ]
-    )
+    answers = _until_not_kept(runtime, [_intent_of(row) for row in rows])
     created, refused = [], []
     for row, answer in zip(rows, answers, strict=True):
         if answer.kind is AnswerKind.WAITING and answer.intent is not None:
@@ -115,6 +104,35 @@ def _create(
         else:
             counts["not_created"] += 1
     return created, refused
+
+
+def _intent_of(row: Row[Any]) -> IntentRequest:
+    return IntentRequest(
+        key=_creation_key(row),
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        customer=row.provider_customer,
+        metadata={"charge": str(row.uid), "account": row.external_id, "term": str(row.term_number)},
+        # also of a saved one: if it is declined, the customer may pay with another one on the page
+        save_method=row.purpose != Purpose.RENEWAL,
+    )
+
+
+def _until_not_kept(runtime: Runtime, requests: Sequence[IntentRequest]) -> list[Answer]:
+    """Create PaymentIntents; where the provider keeps an error of its own for a key, under that key's next one.
+
+    It would say the same for a day. What the error left behind is never confirmed, so it costs nobody anything. Who
+    comes to it later walks the same keys, and a store that was set back is refused at the first.
+    """
+    answers = runtime.payments.create(requests)
+    for another in range(2, CREATION_KEYS_MAX + 1):
+        stuck = [n for n, answer in enumerate(answers) if answer.kept and answer.kind is AnswerKind.UNKNOWN]
+        if not stuck:
+            break
+        again = [replace(requests[n], key=f"{requests[n].key}-{another}") for n in stuck]
+        for n, answer in zip(stuck, runtime.payments.create(again), strict=True):
+            answers[n] = answer
+    return answers
 
 
 def _with_ours(row: Row[Any], answer: Answer) -> Answer:

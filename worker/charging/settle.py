@@ -16,9 +16,9 @@ from worker.charging.learning import keep_learned, learn_methods
 from worker.charging.letters import NO_METHOD_CODE, Rung, mail_of_decline, ring_now, send_mails
 from worker.charging.outcomes import Step, Verdict
 from worker.charging.suspension import give_up
-from worker.gateways.answers import ProviderMethod
+from worker.gateways.answers import AnswerKind, ProviderMethod
 from worker.queue.items import Lease, fence
-from worker.queue.plans import in_items
+from worker.queue.plans import Claimed, in_items
 from worker.queue.runs import ring
 from worker.runtime import Runtime
 from worker.store import charges, orders, settlement
@@ -101,6 +101,7 @@ def _settle(
             now=now,
             replaced=lease.key.startswith(REPLACED),
         )
+        rung.items += _begin_anew(connection, lease, [v.charge_id for v in by_step[Step.GIVE_UP]], today=today)
         charges.park(
             connection,
             list(_parked(by_step[Step.PARK], [*by_step[Step.UNKNOWN], *by_step[Step.CANCEL_AGAIN]], checks)),
@@ -109,6 +110,21 @@ def _settle(
         send_mails(connection, lease, mails, rung)
     ring_now(runtime, rung)
     return Counter(verdict.step.value for verdict in verdicts)
+
+
+def _begin_anew(connection: Connection, lease: Lease, given_up: Sequence[int], *, today: date) -> list[int]:
+    """Renewals that were given up without any answer are charged anew at once: the morning's run may be over (R8b)."""
+    if not given_up or lease.key.startswith(REPLACED):
+        return []
+    planned = charges.plan_anew(connection, given_up, today=today)
+    return ring(
+        connection,
+        job="renew",
+        items=in_items(planned, size=len(planned) or 1, claims=Claimed.CHARGES, prefix="charges"),
+        business_date=today,
+        root_run_id=lease.root_run_id,
+        by=lease.job,
+    )
 
 
 def _demand_right_amounts(connection: Connection, verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -239,7 +255,8 @@ _WAITING_STATES = {Step.PROCESS: "processing", Step.UNKNOWN: "unknown", Step.CAN
 def _wait(connection: Connection, verdicts: Sequence[Verdict], checks: dict[int, int], *, now: datetime) -> None:
     rows: list[dict[str, object]] = []
     for verdict in verdicts:
-        processing = verdict.step is Step.PROCESS
+        # one that goes on processing for all we know, since it could not be read, is read again soon
+        processing = verdict.step is Step.PROCESS and verdict.answer.kind is AnswerKind.PROCESSING
         done = checks.get(verdict.charge_id, 0)
         pause = PROCESSING_CHECK if processing else check_pause(done)
         rows.append(

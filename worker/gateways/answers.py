@@ -34,8 +34,9 @@ class AnswerKind(StrEnum):
 class Answer:
     """One call's answer. Amounts are minor units; codes are the provider's words, None when it said none.
 
-    `method` is what the PaymentIntent is or was paid with. The client secret lets a customer pay on a page and is for
-    nobody else, so it is left out of what is printed and must not be logged.
+    `method` is what the PaymentIntent is or was paid with. `kept`: the provider gave it before, and keeps it for
+    the key of the request. The client secret lets a customer pay on a page and is for nobody else, so it is left out of
+    what is printed and must not be logged.
     """
 
     kind: AnswerKind
@@ -49,6 +50,7 @@ class Answer:
     message: str | None = None
     request_id: str | None = None
     method: str | None = None
+    kept: bool = False
     client_secret: str | None = field(default=None, repr=False)
 
 
@@ -274,6 +276,7 @@ def of_error(error: BaseException) -> Answer:
         network_advice_code=getattr(body, "network_advice_code", None),
         message=_sentence_of(error),
         request_id=getattr(error, "request_id", None),
+        kept="Idempotent-Replayed" in (getattr(error, "headers", None) or {}),
     )
 
 

@@ -152,7 +152,7 @@ _TO_CHECK = text(f"""
     WHERE c.parked_at IS NULL
       AND (c.state IN ('unknown', 'processing', 'cancelling', 'confirming')
                AND coalesce(c.check_after, '-infinity') <= :now
-           OR c.state IN ('created', 'declined') AND c.purpose <> 'renewal' AND c.check_after <= :now)
+           OR (c.state = 'declined' OR c.state = 'created' AND c.purpose <> 'renewal') AND c.check_after <= :now)
       AND {FREE.format(alias="c")}
     ORDER BY c.check_after NULLS FIRST LIMIT :most FOR UPDATE OF c SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
@@ -185,6 +185,17 @@ _BY_INTENT = text(f"""
     FOR UPDATE OF c SKIP LOCKED
 """)  # noqa: S608 - no value is put into the text
 
+_OF_INTENTS = text("""
+    SELECT c.id, c.provider_intent, c.state FROM charges c
+    WHERE c.provider_intent = ANY(:intents) AND c.parked_at IS NULL
+      AND (c.state IN ('processing', 'declined') OR c.state = 'created' AND c.payer = 'page')
+    ORDER BY c.id
+""")
+_HEARD = text("""
+    UPDATE charges SET check_after = :now
+    WHERE provider_intent = :intent AND (state IN ('declined', 'processing') OR state = 'created' AND payer = 'page')
+""")
+
 _TAKE = text("UPDATE charges SET work_item_id = :item WHERE id = ANY(:ids)")
 
 
@@ -195,10 +206,23 @@ def take_by_intent(connection: Connection, intents: Sequence[str], *, item: int)
     return rows
 
 
-_WAITING_ORDERS = text("""
-    SELECT c.id, c.provider_intent, c.checks, c.state FROM charges c
-    WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.parked_at IS NULL AND c.purpose <> 'renewal'
-      AND c.state IN ('created', 'declined') ORDER BY c.id
+def of_intents(connection: Connection, intents: Sequence[str]) -> Sequence[Row[Any]]:
+    """Charges of these PaymentIntents that nobody would read by himself, or not soon, whoever holds them."""
+    return connection.execute(_OF_INTENTS, {"intents": list(intents)}).all()
+
+
+def keep_news(connection: Connection, intent: str, *, now: datetime) -> None:
+    """Have the charge of a PaymentIntent read soon: events speak of it, and it could not be read or was not free.
+
+    One that is read soon by itself stays as it is. One row at a time: who waits for it then holds no other.
+    """
+    connection.execute(_HEARD, {"intent": intent, "now": now})
+
+
+_WAITING = text("""
+    SELECT c.id, c.provider_intent, c.checks, c.purpose FROM charges c
+    WHERE c.id = ANY(:ids) AND c.work_item_id = :item AND c.parked_at IS NULL
+      AND (c.state = 'declined' OR c.state = 'created' AND c.purpose <> 'renewal') ORDER BY c.id
 """)
 _LOOK_AGAIN = text("""
     UPDATE charges c SET check_after = v.check_after, checks = v.checks
@@ -207,12 +231,12 @@ _LOOK_AGAIN = text("""
 """).bindparams(bindparam("rows", type_=JSONB))
 
 
-def waiting_orders(connection: Connection, ids: Sequence[int], *, item: int) -> Sequence[Row[Any]]:
-    """Orders that wait for their customer on the page, with how often they were looked at."""
-    return connection.execute(_WAITING_ORDERS, {"ids": list(ids), "item": item}).all()
+def waiting(connection: Connection, ids: Sequence[int], *, item: int) -> Sequence[Row[Any]]:
+    """Orders and declined renewals that wait for their customer, with how often they were looked at."""
+    return connection.execute(_WAITING, {"ids": list(ids), "item": item}).all()
 
 
 def look_again(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
-    """Note when waiting orders are to be read the next time."""
+    """Note when waiting charges are to be read the next time, None for those that events alone tell of."""
     if rows:
         connection.execute(_LOOK_AGAIN, {"rows": list(rows)})

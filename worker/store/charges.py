@@ -39,6 +39,28 @@ def plan_renewals(connection: Connection, *, business_date: date, only: int | No
     return connection.execute(_PLAN_RENEWALS, {"date": business_date, "only": only}).rowcount
 
 
+_PLAN_ANEW = text(f"""
+    INSERT INTO charges (account_id, subscription_id, purpose, term_number, business_date)
+    SELECT s.account_id, s.id, 'renewal', c.term_number, :today
+    FROM charges c JOIN subscriptions s ON s.id = c.subscription_id AND s.term_number + 1 = c.term_number
+    WHERE c.id = ANY(:ids) AND c.purpose = 'renewal' AND c.state = 'cancelled' AND c.first_declined_on IS NULL
+      AND s.status IN ('active', 'past_due') AND s.auto_renew AND s.paid_until <= :today
+      AND NOT EXISTS (SELECT 1 FROM attempts t WHERE t.charge_id = c.id AND t.sent_on >= :today)
+      AND {UNDISPUTED.format(account="s.account_id")}
+    ORDER BY c.id
+    ON CONFLICT DO NOTHING
+    RETURNING id
+""")  # noqa: S608 - no value is put into the text
+
+
+def plan_anew(connection: Connection, ids: Sequence[int], *, today: date) -> list[int]:
+    """Write the key once more of renewals that were given up without any answer; returns the new charges.
+
+    One that was sent today waits for the morning, since the bank may have been asked: one try per real day (R8b).
+    """
+    return list(connection.execute(_PLAN_ANEW, {"ids": list(ids), "today": today}).scalars())
+
+
 _DUE = text(f"""
     SELECT c.id FROM charges c JOIN subscriptions s ON s.id = c.subscription_id
     WHERE c.purpose = 'renewal' AND c.parked_at IS NULL

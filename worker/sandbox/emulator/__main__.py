@@ -16,6 +16,7 @@ from worker.sandbox.emulator.clock import Clock
 from worker.sandbox.emulator.dials import Dials
 from worker.sandbox.emulator.journal import Journal
 from worker.sandbox.emulator.limits import Limits
+from worker.sandbox.emulator.requestlog import RequestLog
 from worker.sandbox.emulator.resetting import Resettable
 from worker.sandbox.emulator.server import Server
 from worker.sandbox.emulator.world import World
@@ -52,7 +53,9 @@ async def _serve(flags: argparse.Namespace) -> None:
     served = Resettable(make)
     if flags.keep is not None and flags.keep.exists():
         served.now = keeping.load(flags.keep, dials())
-    runner = web.ServerRunner(web.Server(served.handle, access_log=None), shutdown_timeout=0.2)
+    log = None if flags.requests is None else RequestLog(flags.requests, served.handle, served.time)
+    handle = served.handle if log is None else log.handle
+    runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=0.2)
     await runner.setup()
     await web.TCPSite(runner, LOOPBACK, flags.port).start()
     port = runner.addresses[0][1]
@@ -65,6 +68,8 @@ async def _serve(flags: argparse.Namespace) -> None:
     await stop.wait()
     await runner.cleanup()
     served.now.world.journal.close()
+    if log is not None:
+        log.close()
     if flags.keep is not None:
         keeping.save(served.now, flags.keep)
 
@@ -88,6 +93,7 @@ def _flags() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
     parser.add_argument("--port-file", type=Path, required=True, help="gets the port once it is served")
     parser.add_argument("--journal", type=Path, help="JSONL file to append every charge to")
+    parser.add_argument("--requests", type=Path, help="JSONL file to append every request to the API and its answer to")
     parser.add_argument("--keep", type=Path, help="file from which the account goes on, and to which it is written")
     parser.add_argument("--rate-limit-per-endpoint", type=float, help="requests a second; Stripe's is 25")
     parser.add_argument("--rate-limit-global", type=float, help="requests a second; Stripe's is 100 (sandbox 25)")

@@ -12,24 +12,25 @@ class Clock:
 
     def now_s(self) -> float:
         """Seconds since 1970 on the emulator's clock."""
-        return _machine_s() + self.shift_s
+        return machine_s() + self.shift_s
 
     def now(self) -> int:
         """Whole seconds since 1970, as Stripe stamps its objects."""
-        return int(_machine_s() + self.shift_s)
+        return int(machine_s() + self.shift_s)
 
     def put_to(self, instant: datetime) -> None:
         """Make `instant` the present; one without an offset is taken as UTC."""
         if instant.tzinfo is None:
             instant = instant.replace(tzinfo=UTC)
-        self.shift_s = instant.timestamp() - _machine_s()
+        self.shift_s = instant.timestamp() - machine_s()
 
     def iso(self) -> str:
         """The present, in ISO 8601 with microseconds, UTC."""
         return datetime.fromtimestamp(self.now_s(), UTC).isoformat()
 
 
-def _machine_s() -> float:
+def machine_s() -> float:
+    """Seconds since 1970 on the machine's clock."""
     return time.time()  # noqa: TID251 - the emulator has its own clock and may not import the product's
 
 

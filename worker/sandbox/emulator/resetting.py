@@ -36,6 +36,10 @@ class Resettable:
         self.now = self._make()
         return web.json_response({"reset": True})
 
+    def time(self) -> str:
+        """The time of the account that is served now, in ISO 8601."""
+        return self.now.world.clock.iso()
+
     def _keep_or_go_back(self, method: str, name: str) -> web.Response:
         if method == "PUT":
             if self.now.world.journal.on_file:

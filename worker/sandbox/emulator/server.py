@@ -78,6 +78,7 @@ class Server:
         task = Task(endpoint, target, path, pairs, Cause(request_id, key), fault)
         if fault is None:
             return _respond(await self._keyed(task), request_id)
+        request["fault"] = fault.kind
         return await self._under(fault, task, request, request_id)
 
     async def _under(self, fault: Fault, task: Task, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
