@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.support.builders import rows, size
 from tests.support.servers import own_database
 from tests.support.waiting import wait_until
 from tests.support.workers import Started, children, environment, kill_at_once, lives, started, worker_command
-from worker.broker import QUEUE, DieWithMaster, RedisBell, is_ring, make_broker, redis_client
+from worker.broker import QUEUE, RedisBell, is_ring, make_broker, redis_client
 from worker.clock import monotonic_s
 from worker.errors import SettingsError, UnreachableError
 from worker.queue.dispatch import sweep
@@ -68,7 +69,7 @@ def living(engine: Engine) -> int:
 
 def test_the_broker_rings_and_does_nothing_else(bell: RedisBell) -> None:
     """Retries, callbacks and pipelines would enqueue outside of our transactions."""
-    assert [type(one) for one in bell.broker.middleware] == [AgeLimit, ShutdownNotifications, DieWithMaster]
+    assert [type(one) for one in bell.broker.middleware] == [AgeLimit, ShutdownNotifications]
     assert bell.broker.get_declared_queues() == {QUEUE}
     assert bell.broker.get_declared_delay_queues() == {f"{QUEUE}.DQ"}
 
@@ -267,6 +268,21 @@ def test_workers_whose_master_is_killed_while_they_start_end_as_well(
         assert "ready for action" not in one.said, "they had not booted"
         wait_until(lambda: not any(lives(pid) for pid in workers))
     assert beating(engine, workers) == []
+
+
+def test_workers_whose_master_is_killed_while_the_database_is_silent_end_as_well(
+    engine: Engine, redis_url: str, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, ExitStack() as ended:
+        address = f"postgresql://odnowa@127.0.0.1:{silent.getsockname()[1]}/odnowa"
+        settings = environment(engine, redis_url, DATABASE_URL=address)
+        one = ended.enter_context(started(worker_command(processes=2), settings=settings, log=tmp_path / "log"))
+        for _ in range(2):  # both wait for its first word
+            ended.enter_context(silent.accept()[0])
+        workers = children(one.process.pid)
+        kill_at_once(one.process.pid)
+        one.process.wait(10)
+        wait_until(lambda: not any(lives(pid) for pid in workers), limit_s=3)
 
 
 def beating(engine: Engine, pids: set[int]) -> list[str]:

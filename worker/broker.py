@@ -99,18 +99,18 @@ class RingBroker(RedisBroker):
         return RingConsumer
 
 
-class DieWithMaster(Middleware):
-    """Worker processes end with their master even when it is killed: orphans would go on consuming."""
+def die_with_master() -> None:
+    """Ask the kernel for a SIGKILL when the master goes, and go at once if it is gone already; nothing elsewhere.
 
-    def after_process_boot(self, broker: dramatiq.Broker) -> None:
-        """Ask the kernel for a SIGKILL when the parent goes, and go at once if it is gone already."""
-        del broker
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            master = multiprocessing.parent_process()
-            # in a container the master itself may be process 1, so it is asked for by its number
-            if master is not None and os.getppid() != master.pid:
-                os._exit(1)
+    An orphan would go on consuming, or wait for ever for a lock of its start that the master held.
+    """
+    master = multiprocessing.parent_process()
+    if sys.platform != "linux" or master is None:
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # in a container the master itself may be process 1, so it is asked for by its number
+    if os.getppid() != master.pid:
+        os._exit(1)
 
 
 def redis_client(url: str) -> redis.Redis:
@@ -131,7 +131,6 @@ def make_broker(url: str, *, namespace: str) -> RedisBroker:
         middleware=[
             AgeLimit(max_age=MESSAGE_AGE_MS),  # old rings are dropped instead of looked up
             ShutdownNotifications(notify_shutdown=True),  # a long batch ends at SIGTERM instead of at the kill
-            DieWithMaster(),
         ],
     )
     broker.declare_queue(QUEUE)

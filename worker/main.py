@@ -9,7 +9,7 @@ from dramatiq.middleware import Middleware, Shutdown
 
 from settings import load_settings
 from worker import jobs, telemetry
-from worker.broker import QUEUE
+from worker.broker import QUEUE, die_with_master
 from worker.errors import OdnowaError
 from worker.job import Job
 from worker.queue import metering
@@ -28,6 +28,7 @@ def compose() -> Runtime:
         sys.exit(f"worker: {error}")
 
 
+die_with_master()  # before anything that may wait
 runtime = compose()
 keeper = LeaseKeeper(
     runtime.engine, lease_s=runtime.limits.lease_s, process=f"worker:{socket.gethostname()}", kind="worker"

@@ -12,6 +12,7 @@ from tests.support.servers import own_database
 from worker.store.schema import ENTITLEMENTS_VIEW, EVIDENCE_TRIGGERS, PAPER_TRIGGERS, RATE_TRIGGERS, metadata
 from worker.store.schema.metadata import CURRENCIES
 
+# triggers by which tests watch the steps of charges belong to neither
 _ASPECTS = {
     "tables and views": """
         SELECT c.relname, c.relkind::text, obj_description(c.oid, 'pg_class') AS comment
@@ -43,8 +44,9 @@ _ASPECTS = {
         FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
         WHERE n.nspname = 'public'
         UNION ALL SELECT t.tgname, pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-        JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE n.nspname = 'public' AND c.relname !~ '^alembic_version' AND NOT t.tgisinternal""",
+        JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_proc p ON p.oid = t.tgfoid
+        WHERE n.nspname = 'public' AND c.relname !~ '^alembic_version' AND NOT t.tgisinternal
+          AND p.pronamespace IS DISTINCT FROM to_regnamespace('watched')""",
     "extensions": "SELECT extname FROM pg_extension",
 }
 
