@@ -17,7 +17,7 @@ import dramatiq
 import redis
 import structlog
 from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
-from dramatiq.middleware import AgeLimit, Middleware, ShutdownNotifications
+from dramatiq.middleware import AgeLimit, ShutdownNotifications
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 

@@ -82,10 +82,10 @@ class Site:
         self._stack.close()
 
     def _make_roles(self) -> dict[str, "Supervised"]:
-        dramatiq = [str(Path(sys.executable).with_name("dramatiq")), self._worker, "--processes", "1", "--threads", "2"]
+        workers = [sys.executable, "-m", "worker.workers", self._worker, "--processes", "1", "--threads", "2"]
         made = {}
         for name in ("worker-1", "worker-2"):
-            made[name] = Supervised(self, name, dramatiq)
+            made[name] = Supervised(self, name, workers)
         for name in ("scheduler-1", "scheduler-2"):
             made[name] = Supervised(self, name, [sys.executable, "-m", "scheduler"])
         made["customers"] = Supervised(self, "customers", self._customers)
