@@ -85,7 +85,7 @@ def _funnel(visit: Visit, row: Any) -> dict[str, Any]:
         "given_up": row.given_up,
     }
     drawn = charts.progress(parts, whole=row.declined, title=f"{row.month:%Y-%m}", description=told)
-    return {"row": row, "waiting": waiting, "chart": drawn}
+    return {"row": row, "waiting": waiting, "chart": drawn, "told": told}
 
 
 pages = [money]
