@@ -16,6 +16,7 @@ from tests.support.house import API_KEY, House
 from tests.support.imports import customer as csv_customer
 from tests.support.imports import write_customers
 from tests.support.stories import customer, expire
+from tests.support.terminal import put_together
 from worker import jobs
 from worker.charging.duplicates import give_back
 from worker.charging.provider_audit import business_days, compare_provider
@@ -178,6 +179,10 @@ def _an_account_with_paper(house: House) -> Made:
     return str(house.fetch("SELECT number FROM invoices")[0]["number"])
 
 
+_COMMANDS = put_together(app)
+"""Made before the cases are forked off."""
+
+
 def typed(house: House, *lines: Sequence[str]) -> None:
     """Command lines as typed by an operator; what they print is of no interest here."""
     environment = {  # REDIS_URL is this process's already
@@ -192,7 +197,7 @@ def typed(house: House, *lines: Sequence[str]) -> None:
     os.environ.update(environment)  # noqa: TID251 - a process of its own, as an operator's is
     for line in lines:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
-            app(list(line), standalone_mode=True)
+            _COMMANDS(list(line), standalone_mode=True)
 
 
 @of_other("operator", _an_account_with_paper)
