@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from starlette.testclient import TestClient
@@ -67,10 +68,9 @@ def _operator(house: House) -> Made:
     people.add(house.engine, name="ania", role=Role.OPERATOR, password=PASSWORD, by="eva")
 
 
-@of_other("operator", _operator)
-def a_round_through_the_console(house: House, made: Made) -> object:
-    """Log in, look at every page, choose a language, pause and resume, log out."""
-    del made
+@contextlib.contextmanager
+def _inside(house: House) -> Iterator[tuple[TestClient, Callable[..., None]]]:
+    """A browser of the operator who has logged in, and what sends its forms; the console ends with the block."""
     key = "only-for-tests-" * 3
     settings = Settings(
         _env_file=None,
@@ -88,11 +88,38 @@ def a_round_through_the_console(house: House, made: Made) -> object:
             client.post(path, data={"token": "" if found is None else found[1], **fields})
 
         post("/login", name="ania", password=PASSWORD)
-        for page in ("/", "/queues", "/timetable", "/stuck", "/stuck/item/1"):
+        yield client, post
+    console.reading.dispose()
+
+
+@of_other("operator", _operator)
+def a_round_through_the_console(house: House, made: Made) -> object:
+    """Log in, look at every page, choose a language, pause and resume, log out."""
+    del made
+    with _inside(house) as (client, post):
+        for page in ("/", "/queues", "/timetable", "/stuck", "/stuck/item/1", "/money", "/audit"):
             client.get(page)
         post("/language", locale="cs")
         post("/queues/pause", job="remind", reason="a rehearsal")
         post("/queues/resume", job="remind", reason="it is over")
         post("/logout")
-    console.reading.dispose()
+    return nothing(house)
+
+
+def _operator_and_paper(house: House) -> Made:
+    _operator(house)
+    house.run("renew")
+    return house.fetch("SELECT account_id, number FROM invoices")[0]
+
+
+@of_other("operator", _operator_and_paper)
+def a_customer_is_looked_at_in_the_console(house: House, made: Made) -> object:
+    """Search, the story, a document, and the forms of what may be done; a death there changes nothing."""
+    here = f"/customer/{made['account_id']}"
+    with _inside(house) as (client, _):
+        client.get("/customer", params={"q": made["number"]})
+        client.get(here)
+        client.get(f"{here}/pdf", params={"invoice": made["number"]})
+        client.get(f"{here}/act/refund")
+        client.get(f"{here}/act/correct", params={"invoice": made["number"]})
     return nothing(house)
