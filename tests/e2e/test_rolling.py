@@ -24,7 +24,7 @@ from tests.support.workers import SCHEDULER, environment, older_worker_command, 
 from worker.clock import SystemClock
 from worker.store import migrations
 
-RELEASE = "603348af17353bda86892d95dfce1e45545a97b0"
+RELEASE = "41edc4c397d5eb040d0d8b7fe194e1b87b22d5ca"
 """The code before: the last commit whose schema was that of the release. To be moved on with each release."""
 pytestmark = [pytest.mark.rolling, pytest.mark.timeout(300)]
 
