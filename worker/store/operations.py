@@ -36,13 +36,14 @@ def write_audit(
     connection.execute(_AUDIT, values)
 
 
-_ALL_RUNS = text("""
+_RUNS = """
     SELECT r.*, i.*
     FROM (
         SELECT id, job, business_date, trigger, root_run_id, requested_by, reason, selection, planned, created_at,
                held_at, held_reason, finished_at
         FROM runs
         WHERE (cast(:job AS text) IS NULL OR job = :job) AND (cast(:date AS date) IS NULL OR business_date = :date)
+          AND {which}
         ORDER BY id DESC LIMIT :most
     ) r
     CROSS JOIN LATERAL (
@@ -51,25 +52,12 @@ _ALL_RUNS = text("""
         FROM work_items w WHERE w.run_id = r.id
     ) i
     ORDER BY r.id DESC
-""")
+"""
+_ALL_RUNS = text(_RUNS.format(which="true"))
 # a statement of its own, so that its condition is the index's whatever plan is kept
-_ASKED_RUNS = text("""
-    SELECT r.*, i.*
-    FROM (
-        SELECT id, job, business_date, trigger, root_run_id, requested_by, reason, selection, planned, created_at,
-               held_at, held_reason, finished_at
-        FROM runs
-        WHERE (cast(:job AS text) IS NULL OR job = :job) AND (cast(:date AS date) IS NULL OR business_date = :date)
-          AND (trigger IN ('timetable', 'manual') OR (trigger = 'rung' AND root_run_id IS NULL))
-        ORDER BY id DESC LIMIT :most
-    ) r
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS items, count(*) FILTER (WHERE state IN ('ready', 'leased')) AS open,
-               count(*) FILTER (WHERE state = 'done') AS done, count(*) FILTER (WHERE state = 'dead') AS dead
-        FROM work_items w WHERE w.run_id = r.id
-    ) i
-    ORDER BY r.id DESC
-""")
+_ASKED_RUNS = text(
+    _RUNS.format(which="(trigger IN ('timetable', 'manual') OR (trigger = 'rung' AND root_run_id IS NULL))")
+)
 
 
 def list_runs(
