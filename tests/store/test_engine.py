@@ -61,3 +61,13 @@ def test_who_rested_long_is_asked_and_who_rested_a_moment_is_not(
     with pooled.connect():
         [last] = rows(engine, "SELECT query FROM pg_stat_activity WHERE pid = :pid", pid=known)
     assert (last["query"] != "ROLLBACK") is asked
+
+
+def test_a_connection_keeps_more_statements_than_the_driver_would(pooled: Engine) -> None:
+    often = 7
+    with pooled.begin() as connection:
+        for n in range(often * 150):
+            connection.execute(text(f"SELECT {n % 150} AS n{n % 150}"))
+        kept = connection.scalar(text("SELECT count(*) FROM pg_prepared_statements"))
+    assert kept is not None
+    assert kept >= 150

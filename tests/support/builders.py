@@ -76,8 +76,11 @@ def update(engine: Engine, table: str, row_id: int, **values: Any) -> None:
 
 
 def rows(engine: Engine, query: str, **values: Any) -> list[dict[str, Any]]:
-    """What a query finds, as dicts."""
-    with engine.connect() as connection:
+    """What a query finds, as dicts.
+
+    Committed, since with a rollback the driver forgets all statements that are prepared on the connection.
+    """
+    with engine.begin() as connection:
         return [dict(row._mapping) for row in connection.execute(text(query), values)]
 
 

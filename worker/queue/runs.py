@@ -84,6 +84,10 @@ def _insert_run(  # noqa: PLR0913 - one argument per column
     return None if row is None else int(row.id)
 
 
+# A look that wrote nothing, as nearly all do, is not rolled back: the driver would forget what it had prepared.
+_WROTE = text("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")
+
+
 def plan_run(
     engine: Engine,
     spec: JobSpec,
@@ -101,6 +105,11 @@ def plan_run(
     with boundary.transaction(engine, f"queue.plan.{spec.name}") as connection:
         lock_planning(connection)
         _check_nobody_was_faster(connection, spec.name, request)
+        plan = spec.planner(connection, request) if trigger is Trigger.MINUTELY else None
+        if plan is not None and not plan.items:
+            if connection.execute(_WROTE).scalar_one():
+                connection.rollback()
+            return None
         run_id = _insert_run(
             connection,
             job=spec.name,
@@ -112,10 +121,7 @@ def plan_run(
         )
         if run_id is None:
             return None
-        plan = spec.planner(connection, request)
-        if trigger is Trigger.MINUTELY and not plan.items:
-            connection.rollback()
-            return None
+        plan = plan or spec.planner(connection, request)
         items = _write_plan(connection, plan, run_id=run_id, job=spec.name)
     hold = plan.hold if items else None
     return PlannedRun(run_id, spec.name, request.business_date, [] if hold else items, hold)

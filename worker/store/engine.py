@@ -9,6 +9,8 @@ from sqlalchemy.exc import InvalidatePoolError
 from worker.clock import monotonic_s
 from worker.errors import SettingsError
 
+PREPARED_MAX = 500
+"""Statements that a connection keeps prepared: more than the product has, so that none drives another out."""
 RESTED_S = 1.0
 """Who rested longer is asked whether it still lives before it is used; asking each time is a round trip each time."""
 
@@ -45,8 +47,17 @@ def make_engine(url: str, *, pool_max: int = 10, statement_timeout_s: int = 60, 
         pool_timeout=30,
         connect_args={"options": options, "connect_timeout": 5, "application_name": name},
     )
+    _keep_prepared(engine)
     _ask_who_rested(engine)
     return engine
+
+
+def _keep_prepared(engine: Engine) -> None:
+    """Let each connection keep all statements that it was given often; the driver would keep a hundred."""
+
+    @event.listens_for(engine, "connect")
+    def keep(connection: Any, _record: object) -> None:
+        connection.prepared_max = PREPARED_MAX
 
 
 def _ask_who_rested(engine: Engine) -> None:

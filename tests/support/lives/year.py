@@ -124,11 +124,10 @@ class Year:
     def _is_busy(self, day: date) -> bool:
         """Whether any job has anything to do; on six days of seven a mere look, at provider or books, is nothing."""
         planned = 0
-        with self.house.engine.connect() as connection:
+        with self.house.engine.begin() as connection:
             for spec in self._specs:
                 plan = spec.planner(connection, PlanRequest(day, day, self._at(day, NIGHT)))
                 planned += sum(_looks_today(day) or not _is_look(spec, item) for item in plan.items)
-            connection.rollback()
         self.asked += 1
         return planned > 0
 
@@ -206,7 +205,7 @@ class Year:
         life, played = self.lives[story.name], self.played[story.name]
         if self._journal is None:
             self._journal = _journal(self.house)
-        with self.house.engine.connect() as connection:
+        with self.house.engine.begin() as connection:
             found = look(connection, story.name, life.since, self._journal)
         found = {"refused": NOTHING, "order": NOTHING, **found, **told}
         if "next charge" in line.expected:
