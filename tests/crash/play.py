@@ -1,18 +1,16 @@
 """Plays a scene in processes of its own: one prepares, one acts and dies at a door, one goes on and is looked at.
 
-The process that plays has everything imported and warm, no thread and no connection, so that its copies are made in
-milliseconds. What a copy needs from its parent it inherits; what it has to tell it writes into a pipe.
+The process that plays has everything imported and warm and no thread, so that its copies are made in milliseconds;
+its one connection puts rows back, and no copy touches it. What a copy needs from its parent it inherits or is asked;
+what it has to tell it writes into a pipe.
 """
 
 import gc
-import json
 import logging
 import os
 import shutil
-import signal
 import threading
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,12 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import NullPool, StaticPool, create_engine
 
 from tests.crash import kept
 from tests.crash.aftermath import Set, findings, go_on
+from tests.crash.copies import DIED, Survivor, in_a_copy
 from tests.crash.facts import Facts, differences, facts, letters
-from tests.crash.scenes import STAND_INS, Scene
+from tests.crash.scenes import SCENES, STAND_INS, Scene
 from tests.support.builders import NOON
 from tests.support.house import OWN_NUMBER, House, MovableClock, build_house
 from tests.support.invariants import AT_ONCE, broken
@@ -44,10 +43,6 @@ from worker.gateways.vies import Vies
 from worker.jobs.audit import as_of
 from worker.queue.execution import LeaseKeeper
 
-DIED = 86
-"""Exit code of a process that died where it was to."""
-LIMIT_S = 120
-"""No process of a case may take longer; the kernel ends it."""
 ALL_ALONE_S = 30.0
 IMPORTED_LATE = ("facturx", "pikepdf")
 """What the product imports when it first prints; each copy would do so again."""
@@ -57,6 +52,10 @@ TWICE_AFTER = frozenset({"after:call:smtp.send", "before:commit:mail.record"})
 """Doors between a mail server's yes and our knowing of it: such a mail may arrive twice, with one Message-ID."""
 
 Patch = Callable[[], None]
+
+
+def as_it_is() -> None:
+    """No patch: the build that is not broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +140,8 @@ class Player:
         self._place, self._folder = place, folder
         self._numbers = iter(range(1, 1_000_000))
         folder.mkdir(parents=True, exist_ok=True)
-        self._engine = create_engine(place.database, poolclass=NullPool)
-        self._strangers = kept.connected(self._engine)
+        self._engine = create_engine(place.database, poolclass=StaticPool)
+        self._survivor = Survivor(self._take_over)
         kept.prepare(self._engine)
         kept.keep(self._engine, "nothing")
         os.environ["REDIS_URL"] = place.redis  # noqa: TID251 - for command lines that the copies type
@@ -195,6 +194,7 @@ class Player:
 
     def close(self) -> None:
         """Leave the database as it was found."""
+        self._survivor.end()
         self.clear()
         kept.forget(self._engine)
         self._engine.dispose()
@@ -213,7 +213,6 @@ class Player:
         told = self._copy(prepare)
         if "error" in told:
             raise AssertionError(f"{scene.name} cannot be prepared: {told['error']}")
-        self._alone()
         kept.keep(self._engine, scene.name)
         self._house.emulator.keep(scene.name)
         return Set(scene, told["made"], datetime.fromisoformat(told["now"]), told["sent"])
@@ -238,23 +237,18 @@ class Player:
             raise AssertionError(f"{of.scene.name} goes wrong though nobody dies: {wrong}")
         return Record(told["passes"], told["later"], Counter(told["facts"]))
 
-    def play(self, of: Set, expected: Record, deaths: Sequence[Death], *, patch: Patch = lambda: None) -> Case:
+    def play(self, of: Set, expected: Record, deaths: Sequence[Death], *, patch: Patch = as_it_is) -> Case:
         """Die, at one door after another, each in a process of its own; then go on and look at what is left."""
         sink = self._put_back(of)
-        if not deaths:
-            told = self._go_on(of, sink, expected, deaths, patch, None)
-            assert told is not None, "nobody dies in it"
-            return told
-        code = self._act(of, sink, deaths[0], patch)
-        if code != DIED:
-            return Case(of.scene.name, deaths, [f"nobody came to {deaths[0]}: exit code {code}"])
+        if deaths:
+            code = self._act(of, sink, deaths[0], patch)
+            if code != DIED:
+                return Case(of.scene.name, deaths, [f"nobody came to {deaths[0]}: exit code {code}"])
         for death in deaths[1:]:
-            self._alone()
             told = self._go_on(of, sink, expected, deaths, patch, death)
             if told is not None:
                 # what remains to be done differs a little from play to play: nobody came to this door
                 return told
-        self._alone()
         told = self._go_on(of, sink, expected, deaths, patch, None)
         assert told is not None, "nobody dies in it"
         shutil.rmtree(sink.folder, ignore_errors=True)
@@ -273,27 +267,46 @@ class Player:
     def _go_on(
         self, of: Set, sink: MailSink, expected: Record, deaths: Sequence[Death], patch: Patch, death: Death | None
     ) -> Case | None:
-        """A new process in place of a dead one; None when it died too."""
+        """A new process in place of a dead one, or who outlives all; None when it died too."""
         twice = any(each.failpoint in TWICE_AFTER for each in deaths)
 
         def restarted() -> dict[str, Any]:
             patch()
-            house = self._mine(of.now, sink, of.scene)
-            doors.failpoint = later = Passes(death)
-            go_on(house, of)
-            doors.failpoint = None
-            found = findings(house, of, twice=twice)
-            return {"later": later.seen, "findings": found + differences(expected.facts, facts(house))}
+            return self._restarted(of, sink, expected.facts, twice=twice, death=death)
 
-        told = self._copy(restarted)
+        if patch is as_it_is and death is None:
+            how = {"scene": of.scene.name, "made": of.made, "now": of.now.isoformat(), "sent": dict(of.sent)}
+            told = self._survivor.ask(**how, sink=str(sink.folder), facts=dict(expected.facts), twice=twice)
+        else:
+            told = self._copy(restarted)
         if told.get("code") == DIED:
             return None
         found = [told["error"]] if "error" in told else told["findings"]
         return Case(of.scene.name, deaths, found, told.get("later", {}))
 
+    def _take_over(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """What the survivor does with a question."""
+        of = Set(SCENES[asked["scene"]], asked["made"], datetime.fromisoformat(asked["now"]), asked["sent"])
+        sink = MailSink(self._listening(), Path(asked["sink"]))
+        return self._restarted(of, sink, Counter(asked["facts"]), twice=asked["twice"], death=None)
+
+    def _restarted(
+        self, of: Set, sink: MailSink, expected: Facts, *, twice: bool, death: Death | None
+    ) -> dict[str, Any]:
+        house = self._mine(of.now, sink, of.scene)
+        doors.failpoint = later = Passes(death)
+        go_on(house, of)
+        doors.failpoint = None
+        found = findings(house, of, twice=twice)
+        told = {"later": later.seen, "findings": found + differences(expected, facts(house))}
+        house.keeper.stop()
+        return told
+
     def _sink(self) -> MailSink:
-        listening = Listening(None, self._place.sink_port, self._place.sink_log)  # type: ignore[arg-type] # never ended here
-        return fresh(listening, self._folder / f"mails-{next(self._numbers)}")
+        return fresh(self._listening(), self._folder / f"mails-{next(self._numbers)}")
+
+    def _listening(self) -> Listening:
+        return Listening(None, self._place.sink_port, self._place.sink_log)  # type: ignore[arg-type] # never ended here
 
     def _put_back(self, of: Set) -> MailSink:
         kept.put_back(self._engine, of.scene.name)
@@ -322,42 +335,16 @@ class Player:
         house.emulator.set_clock(now)
         return house
 
-    def _alone(self) -> None:
-        """Wait until the server has noticed a death, so that what the dead one held is free."""
+    def _copy(self, do: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+        """Do it in a copy of this process; when this returns, the server has noticed its end and freed what it held."""
+        others = kept.connected(self._engine)
+        told = in_a_copy(do)
         deadline = time.monotonic() + ALL_ALONE_S
-        while kept.connected(self._engine) - self._strangers:
+        while kept.connected(self._engine) - others:
             if time.monotonic() > deadline:
                 raise AssertionError("a dead process still has connections")
             time.sleep(0.002)
-
-    def _copy(self, do: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
-        """Do it in a copy of this process; returns what it tells, or its `error` or exit `code`."""
-        read, write = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.close(read)
-            _in_the_copy(do, write)
-        os.close(write)
-        with os.fdopen(read, "rb") as pipe:
-            said = pipe.read()
-        _, status = os.waitpid(pid, 0)
-        code = os.waitstatus_to_exitcode(status)
-        if not said:
-            return {"code": code, **({} if code == DIED else {"error": f"it ended with {code}"})}
-        return dict(json.loads(said))
-
-
-def _in_the_copy(do: Callable[[], Mapping[str, Any]], write: int) -> None:
-    """Never returns: a copy must not go on where its parent does."""
-    signal.alarm(LIMIT_S)
-    try:
-        told: Mapping[str, Any] = do()
-    except BaseException as error:  # noqa: BLE001 - whatever it was, the parent is told
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        told = {"error": f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}: {error}"[:2000]}
-    with os.fdopen(write, "wb") as pipe:
-        pipe.write(json.dumps(told).encode())
-    os._exit(0)
+        return told
 
 
 @contextmanager

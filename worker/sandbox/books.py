@@ -117,7 +117,7 @@ _INNER: Sequence[tuple[str, str]] = (
 
 def compare(engine: Engine, journal: Sequence[dict[str, Any]], refunds: Sequence[dict[str, Any]] = ()) -> Books:
     """Hold the books against the journal of every charge that really happened, and of every refund."""
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         our_refunds = list(connection.execute(_OUR_REFUNDS))
         ours = {row.intent: (row.amount_minor, row.currency) for row in connection.execute(_OURS)}
         given_back = set(connection.execute(_CHARGED_TWICE).scalars())
