@@ -201,6 +201,19 @@ def test_R8d_a_held_run_is_let_go(page: Page, served: Served) -> None:
     until(lambda: _states(served, [waiting]) == {"done"}, limit_s=60, what="the item is done")
 
 
+def test_R8d_a_held_run_is_dropped(page: Page, served: Served) -> None:
+    engine = served.stage.runtime.engine
+    why = f"9 times the usual day {uuid4()}"
+    held = run(engine, job="suspend", trigger="manual", held_reason=why)
+    waiting = item(engine, run_id=held, job="suspend", key=f"test:{uuid4()}", not_before="infinity")
+    menu(page, "Timetable")
+    row = page.get_by_role("row").filter(has_text=why)
+    row.get_by_label("Reason, for the audit log").fill("wrong prices")
+    row.get_by_role("button", name="Drop it").click()
+    expect(page.get_by_role("status")).to_have_text("The run was dropped. The next run of the job takes what it held.")
+    assert _states(served, [waiting]) == {"cancelled"}
+
+
 def test_a_job_is_paused_by_the_keyboard_alone(page: Page) -> None:
     """From the top of the page: the skip link, the menu by Tab, the form, Enter; never the mouse."""
     page.keyboard.press("Tab")

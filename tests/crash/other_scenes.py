@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import gettempdir
 
 import scheduler
-from tests.crash.scenes import Made, nothing, of_other
+from tests.crash.scenes import Made, nothing, of_other, work
 from tests.support.builders import update
 from tests.support.doubles import charged_twice
 from tests.support.house import API_KEY, House
@@ -21,7 +21,7 @@ from worker import jobs
 from worker.charging.duplicates import give_back
 from worker.charging.provider_audit import business_days, compare_provider
 from worker.errors import RefusedError
-from worker.operating.requeueing import Chosen, release, requeue
+from worker.operating.requeueing import Chosen, drop, release, requeue
 from worker.operating.running import follow, start_run
 from worker.ops.app import app
 from worker.ops.importing import import_customers, load_catalogue_file
@@ -143,6 +143,15 @@ def release_a_held_run(house: House, made: Made) -> object:
     """An operator lets a day go (R8d)."""
     with contextlib.suppress(RefusedError):
         release(house.runtime, made, by="eva", reason="looked at")
+    return None
+
+
+@of_other("operator", _held, waits=True, gives_up=True)
+def drop_a_held_run(house: House, made: Made) -> object:
+    """An operator drops it, and asks for a run that takes what it held."""
+    with contextlib.suppress(RefusedError):
+        drop(house.runtime, made, by="eva", reason="wrong prices")
+    work(house, "renew")
     return None
 
 

@@ -9,10 +9,11 @@ from sqlalchemy import Engine, text
 
 from tests.ops.conftest import Odnowa
 from tests.ops.workers import pretend_alive, working
-from tests.support.builders import rows, size, subscriber
+from tests.support.builders import rows, size, subscriber, update
 from tests.support.mail_sink import MailSink
 from tests.support.work import run
 from worker.runtime import Runtime
+from worker.store import charges
 
 RINGS = "odnowa:odnowa"
 """The list in Redis that workers take messages from."""
@@ -98,6 +99,34 @@ def test_a_day_out_of_proportion_is_held_until_released(odnowa: Odnowa, engine: 
     assert audit == {"actor": "jana", "reason": "the sale of last year", "details": {"run": number, "items": 1}}
     again = odnowa("release", str(number), "--reason", "once more")
     assert (again.exit_code, size(engine, "audit_log")) == (1, 2)
+
+
+def test_R8d_a_dropped_run_leaves_all_to_the_next_and_is_no_usual_day(
+    odnowa: Odnowa, engine: Engine, runtime: Runtime
+) -> None:
+    today = runtime.clock.today()
+    for days in range(1, 8):
+        sums = {"sums": {"EUR": {"charges": 1, "sum_minor": 100}}}
+        run(engine, business_date=today - timedelta(days=days), planned=sums)
+    subscriber(engine, ends_on=today)
+    number = json.loads(odnowa("run", "renew", "--json").stdout)["run"]
+    said = odnowa("drop", str(number), "--reason", "an import went wrong", "--by", "jana")
+    assert (said.exit_code, said.stdout) == (
+        0,
+        f"run {number} is dropped; the next run of the job takes what it held\n",
+    )
+    [audit] = rows(engine, "SELECT actor, reason, details ->> 'run' AS run FROM audit_log WHERE act = 'drop'")
+    assert audit == {"actor": "jana", "reason": "an import went wrong", "run": str(number)}
+    listed = json.loads(odnowa("runs", "--job", "renew", "--json").stdout)
+    assert next(one["state"] for one in listed if one["id"] == number) == "dropped"
+    assert odnowa("stuck").exit_code == 0
+    assert odnowa("release", str(number), "--reason", "after all").exit_code == 1
+    next_one = json.loads(odnowa("run", "renew", "--json").stdout)
+    assert next_one["held"] is not None, "the charge is the next run's, and its sum is as unusual as before"
+    update(engine, "runs", number, trigger="timetable", business_date=str(today - timedelta(days=8)))
+    with engine.begin() as connection:
+        earlier = charges.earlier_sums(connection, currency="EUR", before=today, most=30)
+    assert earlier == [100] * 7
 
 
 def test_a_real_worker_ends_runs_as_done_parked_and_dead(

@@ -58,7 +58,11 @@ def test_each_kind_with_its_reason_age_and_next_step(odnowa: Odnowa, engine: Eng
         "OSError: no route (12 attempts)",
         f'runbook "remind"; odnowa requeue --item {dead} --reason ...',
     )
-    assert told("run", held) == ("held", "5 times the usual day", f'runbook "held"; odnowa release {held} --reason ...')
+    assert told("run", held) == (
+        "held",
+        "5 times the usual day",
+        f'runbook "held"; odnowa release {held} --reason ..., or odnowa drop {held} --reason ...',
+    )
     assert told("mail", failed)[1] == "550 unknown user (0 attempts)"
     assert found == {}
 

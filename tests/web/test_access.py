@@ -88,6 +88,7 @@ ROLES_OF_ACTS = {
     "/stuck/retry": Role.OPERATOR,
     "/timetable/preview": Role.OPERATOR,
     "/timetable/release": Role.OPERATOR,
+    "/timetable/drop": Role.OPERATOR,
     "/timetable/run": Role.OPERATOR,
 }
 """What each act demands, written a second time: a new act, or one opened to more people, is decided here, too."""

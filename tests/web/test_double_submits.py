@@ -30,7 +30,7 @@ TRIED: dict[str, set[str]] = {
     "the desk": {"/customer/{number}/act/{kind}"},
     "the console": {
         *("/queues/pause", "/queues/resume", "/stuck/retry", "/stuck/cancel"),
-        *("/timetable/run", "/timetable/release"),
+        *("/timetable/run", "/timetable/release", "/timetable/drop"),
     },
 }
 
@@ -130,12 +130,13 @@ def test_a_dead_item_is_given_up_once(operator: Browser, engine: Engine) -> None
     assert audited(engine) == ["cancel"]
 
 
-def test_a_held_run_is_let_go_once(operator: Browser, engine: Engine) -> None:
+@pytest.mark.parametrize("act", ["release", "drop"])
+def test_a_held_run_is_let_go_or_dropped_once(operator: Browser, engine: Engine, act: str) -> None:
     held = run(engine, job="renew", held_reason="5 times the usual day")
     item(engine, run_id=held, job="renew", not_before="infinity")
-    answers = twice(operator, "/timetable/release", run=held, reason="new prices")
+    answers = twice(operator, f"/timetable/{act}", run=held, reason="new prices")
     assert [one.status_code for one in answers] == [303, 409]
-    assert audited(engine) == ["release"]
+    assert audited(engine) == [act]
 
 
 def test_a_job_is_paused_once_and_resumed_once(operator: Browser, engine: Engine) -> None:

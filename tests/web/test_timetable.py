@@ -72,3 +72,16 @@ def test_a_held_run_is_let_go_with_a_reason(operator: Browser, engine: Engine) -
     due = rows(engine, "SELECT not_before <= now() AS due FROM work_items WHERE id = :id", id=waiting)
     assert due == [{"due": True}]
     assert operator.post("/timetable/release", run=held, reason="again").status_code == 409
+
+
+def test_R8d_a_held_run_is_dropped_with_a_reason(operator: Browser, engine: Engine) -> None:
+    held = run(engine, job="renew", held_reason="5 times the usual day")
+    waiting = item(engine, run_id=held, job="renew", not_before="infinity")
+    assert operator.post("/timetable/drop", run=held, reason="").status_code == 409
+    answer = operator.post("/timetable/drop", run=held, reason="wrong prices")
+    assert answer.headers["location"] == "/timetable?done=dropped"
+    assert rows(engine, "SELECT state FROM work_items WHERE id = :id", id=waiting) == [{"state": "cancelled"}]
+    shown = operator.get("/timetable").text
+    assert "dropped" in shown
+    assert "Drop it" not in shown
+    assert operator.post("/timetable/release", run=held, reason="after all").status_code == 409

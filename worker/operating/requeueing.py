@@ -1,4 +1,4 @@
-"""Another life for what is stuck: dead items, parked charges and payouts, failed mails; and a held run let go."""
+"""Another life for what is stuck: dead items, parked rows, failed mails; a held run let go or dropped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -145,6 +145,17 @@ def release(runtime: Runtime, run_id: int, *, by: str, reason: str) -> bool:
         items = runs.release(connection, run_id)
         _audit(connection, "release", by=by, reason=reason, details={"run": run_id, "items": len(items)})
     return ring(runtime, items)
+
+
+def drop(runtime: Runtime, run_id: int, *, by: str, reason: str) -> int:
+    """Drop a held run, so that the next run of the job takes what it held; returns how many items it had.
+
+    Raises RefusedError if it is not held.
+    """
+    with boundary.transaction(runtime.engine, "ops.drop") as connection:
+        items = runs.drop(connection, run_id)
+        _audit(connection, "drop", by=by, reason=reason, details={"run": run_id, "items": items})
+    return len(items)
 
 
 def cancel(runtime: Runtime, item_ids: Sequence[int], *, by: str, reason: str) -> list[int]:

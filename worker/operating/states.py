@@ -6,12 +6,14 @@ from sqlalchemy import Row
 
 
 def state_of(row: Row[Any]) -> str:
-    """`held`, `dead` when items of it are, `running` or `done`."""
+    """`held`, `dead` when items of it are, `running`, `dropped` or `done`."""
     if row.held_at is not None:
         return "held"
     if row.open:
         return "running"
-    return "dead" if row.dead else "done"
+    if row.dead:
+        return "dead"
+    return "dropped" if row.planned.get("dropped") else "done"
 
 
 def as_dict(row: Row[Any]) -> dict[str, object]:

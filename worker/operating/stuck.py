@@ -140,7 +140,7 @@ def _run(row: Any) -> dict[str, Any]:
         about=f"{row.job} for {row.business_date}",
         reason=row.held_reason,
         runbook=HELD_PAGE,
-        act=f"odnowa release {row.id} --reason ...",
+        act=f"odnowa release {row.id} --reason ..., or odnowa drop {row.id} --reason ...",
     )
 
 

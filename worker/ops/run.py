@@ -115,6 +115,7 @@ def _show(planned: "PlannedRun", followed: "Followed | None", *, as_json: bool) 
     if planned.held is not None:
         show.line(f"held: {planned.held}")
         show.line(f'let it go with: odnowa release {planned.run_id} --reason "..."')
+        show.line(f'or drop it with: odnowa drop {planned.run_id} --reason "..."')
     if followed is not None:
         _show_followed(followed)
 

@@ -1,4 +1,4 @@
-"""`odnowa runs` and `odnowa release`: what ran, and letting a held run go."""
+"""`odnowa runs`, `odnowa release` and `odnowa drop`: what ran, and letting a held run go or dropping it."""
 
 from typing import Annotated
 
@@ -53,7 +53,7 @@ def runs(
                 row.requested_by,
                 state_of(row) if row.held_reason is None else f"held: {row.held_reason}",
                 f"{row.done}/{row.items}" + (f", {row.dead} dead" if row.dead else ""),
-                show.facts({k: v for k, v in row.planned.items() if k != "items"}),
+                show.facts({k: v for k, v in row.planned.items() if k not in {"items", "dropped"}}),
                 show.facts(results.get(row.id, {})),
                 show.instant(row.created_at, store.clock.zone),
             )
@@ -77,3 +77,17 @@ def release(run: RunId, *, reason: NeedsReason, by: By, as_json: Json = False) -
         show.document({"released": run, "rung": rung})
     else:
         show.line(f"run {run} goes on")
+
+
+def drop(run: RunId, *, reason: NeedsReason, by: By, as_json: Json = False) -> None:
+    """Drop a held run (R8d): the next run of its job takes what it held."""
+    from worker.operating.requeueing import drop as give_up
+    from worker.ops import show
+    from worker.ops.session import open_runtime
+
+    with open_runtime() as runtime:
+        items = give_up(runtime, run, by=by, reason=reason)
+    if as_json:
+        show.document({"dropped": run, "items": items})
+    else:
+        show.line(f"run {run} is dropped; the next run of the job takes what it held")

@@ -320,3 +320,24 @@ def release(connection: Connection, run_id: int) -> list[int]:
     if connection.execute(_RELEASE, {"run": run_id}).one_or_none() is None:
         raise RefusedError(f"run {run_id} is not held")
     return [row.id for row in connection.execute(_RELEASE_ITEMS, {"run": run_id})]
+
+
+_DROP = text("""
+    UPDATE runs SET planned = planned || jsonb_build_object('dropped', true), held_at = NULL, held_reason = NULL,
+                    finished_at = now()
+    WHERE id = :run AND held_at IS NOT NULL RETURNING id
+""")
+_DROP_ITEMS = text("""
+    UPDATE work_items SET state = 'cancelled', done_at = now()
+    WHERE run_id = :run AND state = 'ready' AND not_before = 'infinity' RETURNING id
+""")
+
+
+def drop(connection: Connection, run_id: int) -> list[int]:
+    """Drop a held run for good; returns its items, which are cancelled. What they held is free for the next run.
+
+    Its sum is no usual day's any more (R8d). Raises RefusedError when the run is not held.
+    """
+    if connection.execute(_DROP, {"run": run_id}).one_or_none() is None:
+        raise RefusedError(f"run {run_id} is not held")
+    return list(connection.execute(_DROP_ITEMS, {"run": run_id}).scalars())

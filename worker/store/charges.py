@@ -97,13 +97,13 @@ def planned_sums(connection: Connection, ids: Sequence[int]) -> dict[str, dict[s
 _EARLIER_SUMS = text("""
     SELECT (planned -> 'sums' -> cast(:currency AS text) ->> 'sum_minor')::bigint AS sum_minor FROM runs
     WHERE job = 'renew' AND trigger = 'timetable' AND business_date < :date
-      AND planned -> 'sums' ? :currency
+      AND planned -> 'sums' ? :currency AND NOT planned ? 'dropped'
     ORDER BY business_date DESC LIMIT :most
 """)
 
 
 def earlier_sums(connection: Connection, *, currency: str, before: date, most: int) -> list[int]:
-    """The planned sums of the last renew runs of the timetable in that currency, newest first."""
+    """The planned sums of the last renew runs of the timetable in that currency, newest first; without dropped ones."""
     values = {"currency": currency, "date": before, "most": most}
     return [int(row.sum_minor) for row in connection.execute(_EARLIER_SUMS, values)]
 

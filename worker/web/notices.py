@@ -7,6 +7,7 @@ NOTICES = {
     "requeued": N_("Requeued. It is worked on as soon as a worker is free."),
     "cancelled": N_("Cancelled. It is not tried any more."),
     "released": N_("The run was let go."),
+    "dropped": N_("The run was dropped. The next run of the job takes what it held."),
     "paused": N_("The job is paused. What waits stays ready; nothing of it is started."),
     "resumed": N_("The job goes on."),
     "started": N_("The run was planned."),

@@ -1,4 +1,4 @@
-"""Timetable: what ran last, what runs next; a run by hand, which is always rehearsed first; a held run let go."""
+"""Timetable: what ran last, what runs next; runs by hand, always rehearsed first; a held run let go or dropped."""
 
 from datetime import date, datetime
 from typing import Any
@@ -19,8 +19,14 @@ from worker.web.visit import Visit, act, page
 from worker.web.words import N_
 
 SHOWN = 40
-COLOURS = {"done": "good", "running": "open", "dead": "bad", "held": "bad"}
-STATES = {"done": N_("done"), "running": N_("running"), "dead": N_("dead items"), "held": N_("held")}
+COLOURS = {"done": "good", "running": "open", "dead": "bad", "held": "bad", "dropped": "none"}
+STATES = {
+    "done": N_("done"),
+    "running": N_("running"),
+    "dead": N_("dead items"),
+    "held": N_("held"),
+    "dropped": N_("dropped"),
+}
 TRIGGERS = {"timetable": N_("timetable"), "manual": N_("by hand"), "rung": N_("requested"), "minutely": N_("minutely")}
 
 
@@ -110,11 +116,22 @@ def run(visit: Visit) -> Response:
 @act("/timetable/release", role=Role.OPERATOR)
 def release(visit: Visit) -> Response:
     """Let a held run go (R8d)."""
-    numbers = visit.numbers("run")
-    if len(numbers) != 1:
-        raise RefusedError("name one run")
-    requeueing.release(visit.console.runtime, numbers[0], by=visit.by, reason=visit.need("reason"))
+    requeueing.release(visit.console.runtime, _held(visit), by=visit.by, reason=visit.need("reason"))
     return visit.done("/timetable", "released")
 
 
-pages = [timetable, preview, run, release]
+@act("/timetable/drop", role=Role.OPERATOR)
+def drop(visit: Visit) -> Response:
+    """Drop a held run (R8d)."""
+    requeueing.drop(visit.console.runtime, _held(visit), by=visit.by, reason=visit.need("reason"))
+    return visit.done("/timetable", "dropped")
+
+
+def _held(visit: Visit) -> int:
+    numbers = visit.numbers("run")
+    if len(numbers) != 1:
+        raise RefusedError("name one run")
+    return numbers[0]
+
+
+pages = [timetable, preview, run, release, drop]
