@@ -65,6 +65,7 @@ def pytest_collection_finish() -> None:
     """What is there now stays to the end; the collector need not look through thousands of tests again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000)
     gc.enable()
 
 

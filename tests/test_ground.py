@@ -50,7 +50,7 @@ def test_redis_is_empty_at_the_start_of_a_test(redis_url: str) -> None:
 
 
 def test_the_database_is_migrated_and_empty(engine: Engine) -> None:
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         assert connection.scalar(text("SELECT count(*) FROM alembic_version")) == 1
         assert connection.scalar(text("SELECT count(*) FROM accounts")) == 0
 

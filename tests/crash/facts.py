@@ -65,7 +65,7 @@ _QUERIES = {
 def facts(house: House) -> Facts:
     """Everything that lasts, as lines with their counts."""
     found: Facts = Counter()
-    with house.engine.connect() as connection:
+    with house.engine.begin() as connection:
         for noun, query in _QUERIES.items():
             for row in connection.execute(text(query)):
                 found[f"{noun} {' '.join(map(str, row))}"] += 1

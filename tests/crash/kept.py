@@ -82,5 +82,5 @@ _CONNECTED = text("""
 
 def connected(engine: Engine) -> frozenset[int]:
     """The server's processes for others; a dead one's ends once the server has noticed, and frees what it held."""
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         return frozenset(connection.execute(_CONNECTED).scalars())

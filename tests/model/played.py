@@ -231,7 +231,7 @@ class Played:
     def shown(self) -> dict[str, dict[str, object]]:
         """What the books and the provider's journal say of every account."""
         charged, returned = self._journal()
-        with self.house.engine.connect() as connection:
+        with self.house.engine.begin() as connection:
             rows = connection.execute(_SHOWN).mappings().all()
         return {row["account"]: _account(row, charged, returned) for row in rows}
 
