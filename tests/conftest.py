@@ -7,7 +7,7 @@ One pair of servers per pytest run: the process that the person started owns it,
 import gc
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tests.support.house import House, build_house, register_seller
 from tests.support.mail_sink import LINK, MailSink, fresh, lead
 from tests.support.processes import Listening, listening
 from tests.support.register import Register
-from tests.support.servers import Servers, empty, own_database, own_redis
+from tests.support.servers import Servers, emptying, own_database, own_redis
 from worker.sandbox.emulated import Emulated
 from worker.store.engine import make_engine
 
@@ -56,10 +56,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_time_limit_s, reverse=True)
 
 
+def pytest_collection() -> None:
+    """Hardly anything of what collecting makes is garbage."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """What is there now stays to the end; the collector need not look through thousands of tests again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000)
+    gc.enable()
 
 
 def _time_limit_s(item: pytest.Item) -> float:
@@ -97,10 +104,16 @@ def _engine(postgres_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def _empty(postgres_url: str) -> Iterator[Callable[[], None]]:
+    with emptying(postgres_url) as empty:
+        yield empty
+
+
 @pytest.fixture
-def engine(_engine: Engine) -> Engine:
+def engine(_engine: Engine, _empty: Callable[[], None]) -> Engine:
     """The migrated database, emptied before each test."""
-    empty(_engine)
+    _empty()
     return _engine
 
 

@@ -62,7 +62,7 @@ def ring_for(engine: Engine, bell: RedisBell, count: int = 1) -> list[int]:
 
 
 def living(engine: Engine) -> int:
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         return alive(connection, "worker")
 
 

@@ -9,7 +9,7 @@ import redis
 from sqlalchemy import Engine, create_engine, text
 
 from tests.support.processes import Listening
-from tests.support.servers import empty, own_database, own_redis
+from tests.support.servers import emptying, own_database, own_redis
 
 
 def test_emptying_spares_the_migrations_table_and_restarts_sequences(postgres_server: str) -> None:
@@ -24,7 +24,8 @@ def test_emptying_spares_the_migrations_table_and_restarts_sequences(postgres_se
                     "WITH one AS (INSERT INTO parent DEFAULT VALUES RETURNING id) INSERT INTO child SELECT id FROM one"
                 )
             )
-        empty(engine)
+        with emptying(url) as empty:
+            empty()
         with engine.begin() as connection:
             assert connection.scalar(text("SELECT count(*) FROM child")) == 0
             assert connection.scalar(text("SELECT count(*) FROM alembic_version")) == 1
@@ -49,7 +50,7 @@ def test_redis_is_empty_at_the_start_of_a_test(redis_url: str) -> None:
 
 
 def test_the_database_is_migrated_and_empty(engine: Engine) -> None:
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         assert connection.scalar(text("SELECT count(*) FROM alembic_version")) == 1
         assert connection.scalar(text("SELECT count(*) FROM accounts")) == 0
 

@@ -26,7 +26,7 @@ def newcomer(house: House, **facts: Any) -> int:
 def everything_stored(house: House) -> str:
     """All rows of all tables, as text."""
     found: list[str] = []
-    with house.engine.connect() as connection:
+    with house.engine.begin() as connection:
         for table in counts(house.engine):
             found += connection.execute(text(f"SELECT t::text FROM {table} t")).scalars()  # noqa: S608 - names of tables
     return "\n".join(found)

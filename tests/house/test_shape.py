@@ -53,6 +53,8 @@ def names_say_something(source: Source) -> Iterator[str]:
 
 def exceptions_have_reasons(source: Source) -> Iterator[str]:
     """Whoever silences a checker says why, on the same line."""
+    if "noqa" not in source.text and "type: ignore" not in source.text:
+        return  # reading a file's words takes longer than all the other rules together
     for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
         if token.type != tokenize.COMMENT:
             continue

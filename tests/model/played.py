@@ -12,7 +12,7 @@ from tests.model.reference import RefusedError, Wish
 from tests.support.builders import catalogue
 from tests.support.house import API_KEY, PRAGUE, House
 from tests.support.invariants import AT_ONCE, broken
-from tests.support.servers import empty
+from tests.support.servers import emptying
 from tests.support.shopping import caller, newcomer, wish
 from tests.support.stories import Died, hurry, restart, watching_doors
 from worker import jobs
@@ -82,7 +82,8 @@ class Played:
 
     def __post_init__(self) -> None:
         """Begin with nothing, on the first day."""
-        empty(self.house.engine)
+        with emptying(self.house.engine.url.render_as_string(hide_password=False)) as empty:
+            empty()
         self.house.emulator.reset()
         self.house.go_to(FIRST_DAY, at=ACTS)
         catalogue(self.house.engine)
@@ -230,7 +231,7 @@ class Played:
     def shown(self) -> dict[str, dict[str, object]]:
         """What the books and the provider's journal say of every account."""
         charged, returned = self._journal()
-        with self.house.engine.connect() as connection:
+        with self.house.engine.begin() as connection:
             rows = connection.execute(_SHOWN).mappings().all()
         return {row["account"]: _account(row, charged, returned) for row in rows}
 

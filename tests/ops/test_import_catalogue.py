@@ -27,7 +27,7 @@ def test_the_shipped_price_list_loads_and_loads_again_without_a_change(engine: E
     second = load_catalogue_file(engine, SAMPLE_CATALOGUE, "tester")
     assert (second.unchanged, second.prices_added, second.allowances_added) == (19, 0, 0)
     assert dump(engine) == before
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         (note,) = connection.execute(text("SELECT * FROM audit_log")).all()
     assert (note.actor, note.act) == ("tester", "load catalogue")
     assert note.details == {"file": "sample_catalogue.csv", "prices": 16, "allowances": 3}

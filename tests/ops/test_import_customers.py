@@ -27,12 +27,12 @@ def _catalogue(engine: Engine) -> None:
 
 
 def one(engine: Engine, query: str) -> dict[str, Any]:
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         return dict(connection.execute(text(query)).mappings().one())
 
 
 def scalars(engine: Engine, query: str) -> list[Any]:
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         return list(connection.execute(text(query)).scalars())
 
 

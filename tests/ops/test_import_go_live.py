@@ -37,12 +37,12 @@ def file_of(tmp_path: Path, *ends: date, first: int = 1) -> Path:
 
 
 def statuses(engine: Engine) -> list[str]:
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         return list(connection.execute(text("SELECT status FROM subscriptions ORDER BY id")).scalars())
 
 
 def recorded(engine: Engine) -> date | None:
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         day: date | None = connection.execute(text("SELECT go_live_on FROM installation")).scalar()
         return day
 
@@ -119,7 +119,7 @@ def test_before_anything_ran_the_date_moves_and_decides_anew(engine: Engine, tmp
     assert statuses(engine) == ["active", "active"]
     bring(engine, path, go_live_on=_TODAY + timedelta(days=2))
     assert statuses(engine) == ["suspended", "suspended"]
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         notes = connection.execute(text("SELECT details FROM audit_log WHERE act = 'import' ORDER BY id"))
         assert [note.details.get("began_again") for note in notes] == [None, 1, 2]
 

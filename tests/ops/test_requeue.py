@@ -56,7 +56,7 @@ def test_a_parked_charge_goes_on_in_an_item_of_its_own(odnowa: Odnowa, engine: E
 def test_a_requeued_charge_does_not_count_as_that_days_run(odnowa: Odnowa, engine: Engine, runtime: Runtime) -> None:
     parked = charge(engine, subscriber(engine), parked_reason="books_refuse")
     odnowa("requeue", "--charge", str(parked), "--reason", "x")
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         assert not is_planned(connection, job="renew", business_date=runtime.clock.today())
 
 

@@ -148,7 +148,7 @@ def test_long_work_keeps_its_lease(engine: Engine, keeper: LeaseKeeper) -> None:
 
 def test_a_process_lives_as_long_as_it_beats(engine: Engine) -> None:
     def living(kind: str) -> int:
-        with engine.connect() as connection:
+        with engine.begin() as connection:
             return alive(connection, kind)
 
     assert (living("worker"), living("scheduler")) == (0, 0)

@@ -136,7 +136,7 @@ def test_many_are_counted_and_few_are_listed(engine: Engine) -> None:
     for _ in range(4):
         account = subscriber(engine).account_id
         insert(engine, "credit_entries", account_id=account, currency="EUR", amount_minor=-1, kind="import")
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         (found,) = look(connection, at(), only=[audit.find("credit_overdrawn")], most=3)
     assert found.total == 4
     assert [each.account for each in found.violations] == ["shop-1", "shop-2", "shop-3"]

@@ -22,7 +22,7 @@ _ALLOWANCES = (
 
 
 def load(engine: Engine) -> Catalogue:
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         return load_catalogue(connection)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -191,6 +192,22 @@ class Told(Settings):
         return (init_settings,)
 
 
+@cache
+def _told(database_url: str, redis_url: str, emulator_url: str, smtp_port: int) -> Told:
+    """Settings for the fixtures' servers, but for the place of files; read once, since reading takes long."""
+    return Told(
+        database_url=database_url,
+        redis_url=redis_url,
+        stripe_api_key=API_KEY,
+        stripe_api_base=emulator_url,
+        stripe_timeout_s=1,
+        stripe_calls_per_second=500,
+        smtp_host="127.0.0.1",
+        smtp_port=smtp_port,
+        link_signing_key="only-for-tests-and-not-a-secret-at-all",
+    )
+
+
 def build_house(
     *,
     engine: Engine,
@@ -204,17 +221,9 @@ def build_house(
 
     Its connections are `connected`, which others used before it, or its own.
     """
-    settings = Told(
-        database_url=engine.url.render_as_string(hide_password=False),
-        redis_url=redis_url,
-        stripe_api_key=API_KEY,
-        stripe_api_base=emulator_url,
-        stripe_timeout_s=1,
-        stripe_calls_per_second=500,
-        smtp_host="127.0.0.1",
-        smtp_port=sink.port,
-        files_url=str(sink.folder.with_name("files")),
-        link_signing_key="only-for-tests-and-not-a-secret-at-all",
+    database_url = engine.url.render_as_string(hide_password=False)
+    settings = _told(database_url, redis_url, emulator_url, sink.port).model_copy(
+        update={"files_url": str(sink.folder.with_name("files"))}
     )
     clock = MovableClock(start)
     runtime = replace(make_runtime(settings), clock=clock)

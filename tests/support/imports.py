@@ -92,7 +92,7 @@ def import_rows(
 def dump(engine: Engine) -> dict[str, list[str]]:
     """Every row of every table, as text."""
     tables = text("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1")
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         return {
             name: sorted(connection.execute(text(f"SELECT t::text FROM {name} t")).scalars())  # noqa: S608 - our own table names
             for name in connection.execute(tables).scalars().all()

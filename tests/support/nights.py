@@ -34,13 +34,13 @@ def plan(stage: Stage, job: str, day: date | None = None) -> PlannedRun:
 
 def number(stage: Stage, query: str, **values: object) -> int:
     """One number from the store."""
-    with stage.runtime.engine.connect() as connection:
+    with stage.runtime.engine.begin() as connection:
         return int(connection.execute(text(query), values).scalar_one())
 
 
 def rows(stage: Stage, query: str, **values: object) -> list[dict[str, Any]]:
     """Rows from the store."""
-    with stage.runtime.engine.connect() as connection:
+    with stage.runtime.engine.begin() as connection:
         return [dict(row) for row in connection.execute(text(query), values).mappings()]
 
 

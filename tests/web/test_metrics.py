@@ -139,7 +139,7 @@ def test_what_cannot_be_kept_is_kept_later(house: House, counting: None) -> None
         with house.engine.begin() as connection:
             connection.execute(text("ALTER TABLE meters_away RENAME TO meters"))
     metering.flush(house.engine)
-    with house.engine.connect() as connection:
+    with house.engine.begin() as connection:
         assert [row.total for row in stored.totals(connection) if row.metric == meters.WEBHOOKS.name] == [1]
 
 
