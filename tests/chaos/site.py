@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from tests.support.workers import lives
@@ -39,10 +40,22 @@ class Site:
         folder: logs, mails, the clock's file, and what customers asked.
         worker: the module that the dramatiq command loads; a broken build has another one.
         customers: the command of the customers' process.
+        machines: how many run a scheduler and a master of workers each.
+        overrides: further settings, which win over ours.
     """
 
-    def __init__(self, folder: Path, *, worker: str, customers: list[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        worker: str,
+        customers: list[str],
+        machines: int = 2,
+        overrides: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.folder = folder
+        self._machines = machines
+        self._overrides = overrides
         self._worker = worker
         self._customers = customers
         self._stack = ExitStack()
@@ -64,7 +77,7 @@ class Site:
                     self.folder,
                     database="odnowa_chaos",
                     shifted=True,
-                    overrides=SETTINGS,
+                    overrides={**SETTINGS, **self._overrides},
                     redis_url=self.redis.url(0),
                     server_url=self.postgres.url("postgres_of_chaos"),
                     sink_flags=("--trouble", str(self.trouble)),
@@ -84,9 +97,10 @@ class Site:
     def _make_roles(self) -> dict[str, "Supervised"]:
         workers = [sys.executable, "-m", "worker.workers", self._worker, "--processes", "1", "--threads", "2"]
         made = {}
-        for name in ("worker-1", "worker-2"):
+        numbers = range(1, self._machines + 1)
+        for name in (f"worker-{number}" for number in numbers):
             made[name] = Supervised(self, name, workers)
-        for name in ("scheduler-1", "scheduler-2"):
+        for name in (f"scheduler-{number}" for number in numbers):
             made[name] = Supervised(self, name, [sys.executable, "-m", "scheduler"])
         made["customers"] = Supervised(self, "customers", self._customers)
         return made
@@ -110,6 +124,12 @@ class Site:
         clock = self.stage.runtime.clock
         wanted = datetime.combine(day, at, clock.zone).astimezone(UTC)
         self._shift_s = round((wanted - SystemClock(clock.zone).now()).total_seconds())
+        self.stage.set_shift(self._shift_s)
+        self.set_host_off(self._host_off_s)
+
+    def go_on(self, seconds: int) -> None:
+        """Let so much time pass at once, at the provider too."""
+        self._shift_s += seconds
         self.stage.set_shift(self._shift_s)
         self.set_host_off(self._host_off_s)
 
