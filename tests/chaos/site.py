@@ -1,18 +1,20 @@
 """The site of a storm: all processes of an installation, started again as a platform would, on servers of its own."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
-from tests.support.workers import lives
+from tests.support.workers import children, lives
 from worker.clock import SystemClock, monotonic_s
 from worker.sandbox.processes import end, spawn
 from worker.sandbox.servers import PrivatePostgres, PrivateRedis
@@ -116,7 +118,11 @@ class Site:
             role.look(pause_s)
 
     def stop_all(self) -> None:
-        """End all that was started here, for good."""
+        """End all that was started here, for good and at once: workers that end in order take two seconds for it."""
+        for pid in [role.pid for role in self.roles.values() if role.pid is not None]:
+            for one in (pid, *children(pid)):
+                with suppress(ProcessLookupError):
+                    os.kill(one, signal.SIGKILL)
         end([role.process for role in self.roles.values() if role.process is not None])
 
     def go_to(self, day: date, at: time) -> None:
