@@ -1,7 +1,7 @@
 """What a storm left: how long until all is quiet, and everything that must hold then."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from email import message_from_bytes, policy
 from hashlib import sha256
 from pathlib import Path
@@ -55,7 +55,7 @@ def still_open(site: Site) -> list[str]:
     return found
 
 
-def until_quiet(site: Site, *, limit_s: float) -> tuple[float, list[str]]:
+def until_quiet(site: Site, *, limit_s: float, meanwhile: Callable[[], None] = lambda: None) -> tuple[float, list[str]]:
     """Wait until nothing is open and stays so, and nothing of it for longer than the limit.
 
     Customers whom the storm held up go on asking, which is new work: the limit holds for each answer of theirs, and
@@ -69,6 +69,8 @@ def until_quiet(site: Site, *, limit_s: float) -> tuple[float, list[str]]:
         site.look(0.3)
         try:
             left = still_open(site)
+            if left:
+                meanwhile()
         except SQLAlchemyError as error:
             left = [str(error).splitlines()[0]]
         now, answered = monotonic_s(), max(began, customers.answered_at_s(site.stage.folder / "answers"))

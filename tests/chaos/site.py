@@ -1,17 +1,20 @@
 """The site of a storm: all processes of an installation, started again as a platform would, on servers of its own."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
-from tests.support.workers import lives
+from tests.support.workers import children, lives
 from worker.clock import SystemClock, monotonic_s
 from worker.sandbox.processes import end, spawn
 from worker.sandbox.servers import PrivatePostgres, PrivateRedis
@@ -39,10 +42,22 @@ class Site:
         folder: logs, mails, the clock's file, and what customers asked.
         worker: the module that the dramatiq command loads; a broken build has another one.
         customers: the command of the customers' process.
+        machines: how many run a scheduler and a master of workers each.
+        overrides: further settings, which win over ours.
     """
 
-    def __init__(self, folder: Path, *, worker: str, customers: list[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        worker: str,
+        customers: list[str],
+        machines: int = 2,
+        overrides: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.folder = folder
+        self._machines = machines
+        self._overrides = overrides
         self._worker = worker
         self._customers = customers
         self._stack = ExitStack()
@@ -64,7 +79,7 @@ class Site:
                     self.folder,
                     database="odnowa_chaos",
                     shifted=True,
-                    overrides=SETTINGS,
+                    overrides={**SETTINGS, **self._overrides},
                     redis_url=self.redis.url(0),
                     server_url=self.postgres.url("postgres_of_chaos"),
                     sink_flags=("--trouble", str(self.trouble)),
@@ -84,9 +99,10 @@ class Site:
     def _make_roles(self) -> dict[str, "Supervised"]:
         workers = [sys.executable, "-m", "worker.workers", self._worker, "--processes", "1", "--threads", "2"]
         made = {}
-        for name in ("worker-1", "worker-2"):
+        numbers = range(1, self._machines + 1)
+        for name in (f"worker-{number}" for number in numbers):
             made[name] = Supervised(self, name, workers)
-        for name in ("scheduler-1", "scheduler-2"):
+        for name in (f"scheduler-{number}" for number in numbers):
             made[name] = Supervised(self, name, [sys.executable, "-m", "scheduler"])
         made["customers"] = Supervised(self, "customers", self._customers)
         return made
@@ -102,7 +118,11 @@ class Site:
             role.look(pause_s)
 
     def stop_all(self) -> None:
-        """End all that was started here, for good."""
+        """End all that was started here, for good and at once: workers that end in order take two seconds for it."""
+        for pid in [role.pid for role in self.roles.values() if role.pid is not None]:
+            for one in (pid, *children(pid)):
+                with suppress(ProcessLookupError):
+                    os.kill(one, signal.SIGKILL)
         end([role.process for role in self.roles.values() if role.process is not None])
 
     def go_to(self, day: date, at: time) -> None:
@@ -110,6 +130,12 @@ class Site:
         clock = self.stage.runtime.clock
         wanted = datetime.combine(day, at, clock.zone).astimezone(UTC)
         self._shift_s = round((wanted - SystemClock(clock.zone).now()).total_seconds())
+        self.stage.set_shift(self._shift_s)
+        self.set_host_off(self._host_off_s)
+
+    def go_on(self, seconds: int) -> None:
+        """Let so much time pass at once, at the provider too."""
+        self._shift_s += seconds
         self.stage.set_shift(self._shift_s)
         self.set_host_off(self._host_off_s)
 

@@ -4,7 +4,7 @@ import heapq
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 from functools import partial
@@ -29,7 +29,7 @@ from worker.clock import SystemClock, monotonic_s, sleep_s
 from worker.errors import OdnowaError
 from worker.ops.importing.catalogue_file import load_catalogue_file
 from worker.ops.importing.customers import import_customers
-from worker.queue.runs import last_due_date
+from worker.queue.runs import last_due_date, look_for_work
 from worker.sandbox import sample
 from worker.sandbox.stage import API_KEY
 
@@ -42,10 +42,11 @@ SOON = "20"
 """Seconds after which a payment that is processing ends, instead of the sample's hours."""
 MISSED = ("missed", "nobody lived", "it was down", "Redis was down", "PostgreSQL was down", "0 connections")
 AGAIN = 4
-"""So often is a blow that hit nobody tried again, each a second later."""
-HARM_LIMIT_S = 40.0
-"""So long a storm waits for the harm that is armed to strike."""
+"""So often is a blow that hit nobody tried again, each a second later, unless the storm says otherwise."""
+WAIT_LIMIT_S = 60.0
+"""So long a storm waits for what must have come before its first blow, and before the calm for what is armed."""
 ASK_PAUSE_S = 3.0
+MINUTE_S = 60
 MAIL_JOBS = ("issue_invoices", "deliver_mail")
 JOBS = ("renew", "suspend", "remind", "follow_payments", "issue_invoices", "deliver_mail")
 
@@ -58,23 +59,31 @@ class Storm:
         seed: which one it is.
         seconds: how long it rages.
         only: kinds of blows; all when empty.
+        blows: the blows themselves, instead of those that the seed draws.
         subscribers: subscriptions that fall due.
         buyers: customers who buy meanwhile.
         worker: the module that the dramatiq command loads; a broken build has another one.
+        machines: how many run a scheduler and a master of workers each.
+        overrides: settings that differ from the site's.
         first: harm that is there when it begins.
-        until: what must have come before the calm.
-        hurried: an operator asks for what the next minute would bring.
+        begun: what must have come before the first blow.
+        again: so often is a blow that hit nobody tried again.
+        hurried: an operator asks for what the timetable would, and in the calm a minute passes in seconds.
         say: where it tells what happens.
     """
 
     seed: int
     seconds: int
     only: Sequence[str] = ()
+    blows: Sequence[Blow] = ()
     subscribers: int = 300
     buyers: int = 24
     worker: str = "worker.main"
+    machines: int = 2
+    overrides: Mapping[str, str] = field(default_factory=dict)
     first: Callable[[Site], None] = lambda _site: None
-    until: Callable[[Site], bool] = lambda _site: True
+    begun: Callable[[Site], bool] = lambda _site: True
+    again: int = AGAIN
     hurried: bool = False
     say: Callable[[str], None] = print
 
@@ -104,7 +113,8 @@ def play(storm: Storm, folder: Path) -> Result:
         loud(line)
 
     loud, storm = storm.say, replace(storm, say=say)
-    with Site(folder, worker=storm.worker, customers=buyers) as site:
+    made = Site(folder, worker=storm.worker, customers=buyers, machines=storm.machines, overrides=storm.overrides)
+    with made as site:
         days = max(2, storm.seconds // DAY_S)
         today = site.stage.runtime.clock.today()
         first = today - timedelta(days=days)
@@ -113,14 +123,17 @@ def play(storm: Storm, folder: Path) -> Result:
         _fill(site, storm, first=first, days=days)
         storm.first(site)
         site.start()
+        _wait(site, storm.begun)
         result = Result(_rage(site, storm, first=first, days=days))
-        _last_harm(site, storm)
+        # what is armed strikes before the calm: most mails are written when the money is through, so late in a storm
+        _wait(site, Site.trouble_is_over, ask=_ask_for_mails)
         _calm(site, today)
         if storm.hurried:
             _ask_for(site, today)
             _ask_for_the_timetable(site)
         calm_at = monotonic_s()
-        result.quiet_s, left = aftermath.until_quiet(site, limit_s=QUIET_LIMIT_S)
+        meanwhile = _minutes(site) if storm.hurried else lambda: None
+        result.quiet_s, left = aftermath.until_quiet(site, limit_s=QUIET_LIMIT_S, meanwhile=meanwhile)
         result.shopping_s = max(0.0, customers.answered_at_s(folder / "answers") - calm_at)
         result.violations = [f"still open after {QUIET_LIMIT_S:.0f} s: {one}" for one in left[:20]]
         result.violations += aftermath.violations(site)
@@ -168,7 +181,7 @@ def _rage(site: Site, storm: Storm, *, first: date, days: int) -> Counter[str]:
     def later(at_s: float, act: Callable[[], None]) -> None:
         heapq.heappush(due, (at_s, len(hit) + len(due) + round(at_s * 1e6), act))
 
-    def fall(blow: Blow, *, again: int = AGAIN) -> None:
+    def fall(blow: Blow, *, again: int = storm.again) -> None:
         try:
             told, heal = BLOWS[blow.kind](site, blow)
         except (redis.RedisError, OSError, SQLAlchemyError, psycopg.Error) as error:
@@ -181,7 +194,7 @@ def _rage(site: Site, storm: Storm, *, first: date, days: int) -> Counter[str]:
         if heal is not None:
             later(monotonic_s() - began + blow.lasts_ms / 1000, heal)
 
-    for blow in plan(storm.seed, storm.seconds, storm.only):
+    for blow in storm.blows or plan(storm.seed, storm.seconds, storm.only):
         later(blow.at_ms / 1000, partial(fall, blow))
     parts = days * len(TIMES)
     for part in range(1, parts):
@@ -195,14 +208,14 @@ def _rage(site: Site, storm: Storm, *, first: date, days: int) -> Counter[str]:
     return hit
 
 
-def _last_harm(site: Site, storm: Storm) -> None:
-    """What is armed strikes before the calm: most mails are written when the money is through, so late in a storm."""
+def _wait(site: Site, condition: Callable[[Site], bool], ask: Callable[[Site], None] = lambda _site: None) -> None:
+    """Wait until something is so, or too long; what dies comes back, and what is asked for is asked again and again."""
     began, asked_at = monotonic_s(), 0.0
-    while not (site.trouble_is_over() and storm.until(site)) and monotonic_s() - began < HARM_LIMIT_S:
+    while not condition(site) and monotonic_s() - began < WAIT_LIMIT_S:
         site.look(0.3)
         if monotonic_s() - asked_at > ASK_PAUSE_S:
             asked_at = monotonic_s()
-            _ask_for_mails(site)
+            ask(site)
         sleep_s(0.1)
 
 
@@ -240,9 +253,30 @@ def _ask_for_the_timetable(site: Site) -> None:
             plan_run(site.stage, name, due)
 
 
+def _minutes(site: Site) -> Callable[[], None]:
+    """In a hurried calm a minute passes in seconds, each with the look that a scheduler takes every minute.
+
+    A payment whose answer was lost is read back by the first minute's look that is twenty seconds later or more, and
+    its customer goes on asking until then: with the clock's own minutes that is more than a minute of calm.
+    """
+    runtime, specs = site.stage.runtime, [job.spec(site.stage.runtime) for job in jobs.load().values()]
+    passed_at = monotonic_s()
+
+    def pass_one() -> None:
+        nonlocal passed_at
+        if monotonic_s() - passed_at < ASK_PAUSE_S:
+            return
+        passed_at = monotonic_s()
+        site.go_on(MINUTE_S)
+        look_for_work(runtime.engine, specs, runtime.clock, item_size_max=runtime.limits.item_size_max)
+
+    return pass_one
+
+
 def _calm(site: Site, today: date) -> None:
     """Nothing strikes any more; the next morning comes, and whatever fell is started again."""
     site.stage.emulator.no_faults()
+    site.stage.emulator.latency(0)
     site.set_trouble({})
     site.set_host_off(0)
     site.go_to(today, TIMES[0])
