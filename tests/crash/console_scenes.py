@@ -11,6 +11,7 @@ from settings import Settings
 from tests.crash.other_scenes import typed
 from tests.crash.scenes import Made, nothing, of_other, work
 from tests.support.builders import update
+from tests.support.crowd import prepared
 from tests.support.house import API_KEY, House
 from tests.support.stories import customer
 from worker.errors import RefusedError
@@ -107,9 +108,10 @@ def a_round_through_the_console(house: House, made: Made) -> object:
 
 
 def _operator_and_paper(house: House) -> Made:
+    """An invoice whose customer bears another name by now, so that it can be corrected."""
     _operator(house)
-    house.run("renew")
-    return house.fetch("SELECT account_id, number FROM invoices")[0]
+    number = prepared(house, "invoice_correct")
+    return house.fetch("SELECT account_id, number FROM invoices WHERE number = :number", number=number)[0]
 
 
 @of_other("operator", _operator_and_paper)
