@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     try:
         planned = plan(options.seed, options.seconds, only)
         print(f"storm {options.seed}, {options.seconds} s, {len(planned)} blows, {options.subscribers} subscriptions")
-        storm = Storm(options.seed, options.seconds, only, options.subscribers)
+        storm = Storm(seed=options.seed, seconds=options.seconds, only=only, subscribers=options.subscribers)
         result = play(storm, options.folder)
     except ValueError as error:
         print(f"chaos: {error}", file=sys.stderr)

@@ -51,7 +51,7 @@ MAIL_JOBS = ("issue_invoices", "deliver_mail")
 JOBS = ("renew", "suspend", "remind", "follow_payments", "issue_invoices", "deliver_mail")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Storm:
     """What a storm is made of.
 
