@@ -187,7 +187,14 @@ def test_many_are_retried_or_given_up_at_once(page: Page, served: Served, act: s
     until(lambda: _states(served, dead) == wanted, limit_s=60, what=f"the items are {wanted}")
 
 
-def test_R8d_a_held_run_is_let_go(page: Page, served: Served) -> None:
+@pytest.mark.parametrize(
+    ("button", "told", "became"),
+    [
+        ("Let it go", "The run was let go.", "done"),
+        ("Drop it", "The run was dropped. The next run of the job takes what it held.", "cancelled"),
+    ],
+)
+def test_R8d_a_held_run_is_let_go_or_dropped(page: Page, served: Served, button: str, told: str, became: str) -> None:
     engine = served.stage.runtime.engine
     why = f"5 times the usual day {uuid4()}"
     held = run(engine, job="suspend", trigger="manual", held_reason=why)
@@ -195,23 +202,10 @@ def test_R8d_a_held_run_is_let_go(page: Page, served: Served) -> None:
     menu(page, "Stuck")
     page.get_by_role("link", name=f"run {held}", exact=True).click()
     row = page.get_by_role("row").filter(has_text=why)
-    row.get_by_label("Reason, for the audit log").fill("new prices")
-    row.get_by_role("button", name="Let it go").click()
-    expect(page.get_by_role("status")).to_have_text("The run was let go.")
-    until(lambda: _states(served, [waiting]) == {"done"}, limit_s=60, what="the item is done")
-
-
-def test_R8d_a_held_run_is_dropped(page: Page, served: Served) -> None:
-    engine = served.stage.runtime.engine
-    why = f"9 times the usual day {uuid4()}"
-    held = run(engine, job="suspend", trigger="manual", held_reason=why)
-    waiting = item(engine, run_id=held, job="suspend", key=f"test:{uuid4()}", not_before="infinity")
-    menu(page, "Timetable")
-    row = page.get_by_role("row").filter(has_text=why)
-    row.get_by_label("Reason, for the audit log").fill("wrong prices")
-    row.get_by_role("button", name="Drop it").click()
-    expect(page.get_by_role("status")).to_have_text("The run was dropped. The next run of the job takes what it held.")
-    assert _states(served, [waiting]) == {"cancelled"}
+    row.get_by_label("Reason, for the audit log").fill("looked at")
+    row.get_by_role("button", name=button).click()
+    expect(page.get_by_role("status")).to_have_text(told)
+    until(lambda: _states(served, [waiting]) == {became}, limit_s=60, what=f"the item is {became}")
 
 
 def test_a_job_is_paused_by_the_keyboard_alone(page: Page) -> None:
